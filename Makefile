@@ -1,0 +1,4 @@
+run test check format lock:
+	@./dev $@
+
+.PHONY: run test check format lock

@@ -1,0 +1,195 @@
+"""The app: extensions, routes, error rendering. The only file that knows everyone. `python app.py` serves."""
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import errors
+import extensions
+import logs
+from config import ROOT, Settings, SettingsRefused, environment, load
+from database import db, engine_options, prepare_sqlite, reader_options, was_lost
+from resources import pages, problems, routes
+from resources.json_gate import MOST_BYTES
+from resources.utils import Api, Resource, has_page
+from services import mint
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+BY_STATUS: dict[int, type[errors.Refusal]] = {
+    400: errors.MalformedJson,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    429: errors.RateLimited,
+}
+EXPOSED = ["Retry-After", "X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "WWW-Authenticate"]
+ALLOWED = ["Authorization", "Content-Type", "X-Request-ID"]
+log = logging.getLogger("latchkey")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI app. Without settings, those of the environment; raises SettingsRefused. Jobs are started by the server."""
+    settings = settings or load(environment())
+    logs.set_up(settings)
+    app = Flask("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
+    app.extensions["settings"] = settings
+    app.config.from_mapping(_flask_config(settings))
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    if settings.trusted_proxies:
+        # No x_host: a forwarded host would end in mailed links.
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    _bind_extensions(app, settings)
+    routes.register(Api(app, catch_all_404s=False))
+    _limit(app, settings)
+    _frame(app, settings)
+    _render_errors(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    secure = settings.address.startswith("https://")
+    return {
+        "SECRET_KEY": settings.secret_key[0],
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key[1:]),
+        "WTF_CSRF_SECRET_KEY": settings.wtf_csrf_secret_key[0],
+        "SESSION_COOKIE_NAME": "__Host-latchkey" if secure else "latchkey",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": MOST_BYTES,
+        "MAX_FORM_PARTS": 20,
+        "SQLALCHEMY_DATABASE_URI": settings.sqlalchemy_database_uri,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings),
+        "SQLALCHEMY_BINDS": {"reader": {"url": settings.sqlalchemy_database_uri, **reader_options(settings)}},
+        "JWT_SECRET_KEY": settings.jwt_secret_key[0],
+        "JWT_ALGORITHM": "HS256",
+        "JWT_ENCODE_ISSUER": settings.issuer,
+        "JWT_DECODE_ISSUER": settings.issuer,
+        "JWT_ENCODE_AUDIENCE": settings.jwt_audience,
+        "JWT_DECODE_AUDIENCE": settings.jwt_audience,
+        "JWT_DECODE_LEEWAY": 5,
+        "BCRYPT_HANDLE_LONG_PASSWORDS": False,
+        "MAIL_DEFAULT_SENDER": settings.sender,
+        "MAIL_SUPPRESS_SEND": False,
+        "RATELIMIT_ENABLED": settings.ratelimit_enabled,
+        "RATELIMIT_STORAGE_URI": "memory://",
+        "RATELIMIT_DEFAULT": settings.ratelimit_default or None,
+    }
+
+
+def _bind_extensions(app: Flask, settings: Settings) -> None:
+    db.init_app(app)
+    for extension in (extensions.jwt, extensions.bcrypt, extensions.mail, extensions.limiter):
+        extension.init_app(app)
+    extensions.migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    if settings.sqlalchemy_database_uri.startswith("sqlite"):
+        with app.app_context():
+            prepare_sqlite(db.engines[None], db.engines["reader"], settings.sqlite_synchronous)
+    origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
+    extensions.cors.init_app(
+        app,
+        origins="*" if "*" in origins else [_origin(origin) for origin in origins if origin],
+        send_wildcard="*" in origins,
+        vary_header=True,
+        allow_headers=ALLOWED,
+        expose_headers=EXPOSED,
+        max_age=600,
+    )
+
+
+def _origin(address: str) -> str:
+    return "/".join(address.split("/")[:3])
+
+
+def _limit(app: Flask, settings: Settings) -> None:
+    """A route's own limit replaces the defaults, so sensitive routes state both. Preflights and the service are free."""
+    both = ";".join(filter(None, (settings.ratelimit_default, settings.ratelimit_sensitive)))
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        resource: type[Resource] | None = getattr(view, "view_class", None)
+        if resource is None or not resource.limited:
+            extensions.limiter.exempt(view)
+        elif resource.sensitive and both:
+            app.view_functions[rule.endpoint] = _limited(view, both)
+    extensions.limiter.request_filter(lambda: request.method == "OPTIONS")
+
+
+def _limited(view: Any, limits: str) -> Any:
+    limited: Any = extensions.limiter.limit(limits)(view)
+    limited.view_class = view.view_class
+    return limited
+
+
+def _frame(app: Flask, settings: Settings) -> None:
+    """What every request begins and every answer ends with."""
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if REQUEST_ID.fullmatch(given) else mint.identifier()
+        g.style_nonce = mint.secret()
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.request_id
+        if response.status_code not in (429, 503):
+            response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Content-Security-Policy", pages.policy())
+        response.headers.setdefault("Cache-Control", "no-store")
+        # The rule, not the path: a path may hold a link's secret.
+        rule = request.url_rule.rule if request.url_rule else "-"
+        taken = (time.perf_counter() - g.began) * 1000
+        log.info("%s %s %d in %.0f ms", request.method, rule, response.status_code, taken)
+        return response
+
+    @app.context_processor
+    def names() -> dict[str, str]:
+        return {
+            "service": settings.service_name,
+            "style_nonce": g.get("style_nonce", ""),
+            "request_id": g.get("request_id", "-"),
+        }
+
+
+def _render_errors(app: Flask) -> None:
+    """Every error becomes a refusal, and every refusal is rendered in one place."""
+
+    @app.errorhandler(errors.Refusal)
+    def refusal(error: errors.Refusal) -> Response:
+        return problems.render(error, page=has_page())
+
+    @app.errorhandler(HTTPException)
+    def framework(error: HTTPException) -> Response:
+        if error.code is None or error.code < 400:
+            return Response(status=error.code, headers=error.get_headers())
+        kind = BY_STATUS.get(error.code, errors.InternalError if error.code >= 500 else errors.MalformedJson)
+        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+        return problems.render(kind(headers=headers), page=has_page())
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response:
+        if was_lost(error):
+            log.warning("the database does not answer")
+            return problems.render(errors.Unavailable(), page=has_page())
+        log.error("unexpected fault", exc_info=error)
+        return problems.render(errors.InternalError(), page=has_page())
+
+
+if __name__ == "__main__":
+    import serve
+
+    try:
+        sys.exit(serve.main(sys.argv[1:]))
+    except SettingsRefused as refused:
+        print("Latchkey does not start: these settings need a hand.", *refused.faults, sep="\n  - ", file=sys.stderr)
+        sys.exit(78)

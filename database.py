@@ -1,0 +1,163 @@
+"""The database: `db`, the UTC time type, reads, the unit of work (the one place that commits), the ledger of facts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, Row, Select, Update, event
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from config import Settings
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+BINARY_COLLATION = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+"""MariaDB otherwise compares without case, accents and trailing spaces."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+    __table_args__: Any = BINARY_COLLATION
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC moments on every engine, with microseconds; naive ones are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        # MariaDB drops microseconds unless asked to keep them.
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else self.impl)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Pool and time-outs; parameters never reach a log or an exception's text."""
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_size": settings.db_pool_size,
+        "max_overflow": settings.db_max_overflow,
+        "pool_timeout": settings.db_pool_timeout,
+        "pool_recycle": settings.db_pool_recycle,
+    }
+    if settings.sqlalchemy_database_uri.startswith("sqlite"):
+        return options
+    return options | {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+
+
+def reader_options(settings: Settings) -> dict[str, Any]:
+    """The engine of lone reads: no transaction is opened, so none is closed."""
+    return engine_options(settings) | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+
+
+def prepare_sqlite(writer: Engine, reader: Engine, synchronous: str) -> None:
+    """WAL, foreign keys, a busy time-out of 10 s, and BEGIN IMMEDIATE for the engine that writes."""
+
+    def pragmas(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        settings = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", f"synchronous={synchronous}")
+        for pragma in settings:
+            connection.execute(f"PRAGMA {pragma}")
+
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that reads first and writes later fails at once instead of waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    for engine in (writer, reader):
+        event.listen(engine, "connect", pragmas)
+    event.listen(writer, "begin", begin)
+
+
+def rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
+    """What a SELECT finds: inside the open transaction if there is one, else without any."""
+    if in_transaction():
+        return list(db.session.execute(statement).all())
+    with db.engines["reader"].connect() as connection:
+        return list(connection.execute(statement).all())
+
+
+def changed(statement: Update) -> int:
+    """Runs one conditional UPDATE in the unit of work; how many rows it changed decides who won."""
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE always gives one
+    return result.rowcount
+
+
+def in_transaction() -> bool:
+    return db.session().in_transaction()
+
+
+_ledger: ContextVar[list[Base]] = ContextVar("ledger")
+
+
+def note(fact: Base) -> None:
+    """Keeps a fact that is written whether or not the unit of work succeeds."""
+    _ledger.get().append(fact)
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """Everything inside is committed together, or nothing but the ledger. It begins at the first statement."""
+    facts: list[Base] = []
+    token = _ledger.set(facts)
+    try:
+        yield
+        db.session.add_all(facts)
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        _keep(facts)
+        raise
+    finally:
+        _ledger.reset(token)
+        db.session.remove()
+
+
+def _keep(facts: list[Base]) -> None:
+    if facts:
+        with Session(db.engine) as session, session.begin():
+            session.add_all([type(fact)(**_columns(fact)) for fact in facts])
+
+
+def _columns(fact: Base) -> dict[str, Any]:
+    return {column.key: getattr(fact, column.key) for column in fact.__table__.columns}
+
+
+def was_refused_for_concurrency(error: DBAPIError) -> bool:
+    """A deadlock or serialization failure: nothing was kept, and the same call may be tried again."""
+    code = getattr(error.orig, "sqlstate", None) or (getattr(error.orig, "args", None) or [None])[0]
+    return code in ("40001", "40P01", 1213, 1205, 1020)
+
+
+def was_lost(error: Exception) -> bool:
+    """The database is gone, full or locked: the caller may come back."""
+    return isinstance(error, (InterfaceError, OperationalError, PoolTimeout))

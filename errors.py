@@ -1,0 +1,212 @@
+"""Every refusal: its status, code and title.
+
+Refusal
+├── BadRequest 400           MalformedJson, InvalidToken
+├── Unauthorized 401
+│   ├── AuthenticationRequired, InvalidCredentials
+│   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
+├── Forbidden 403            EmailNotConfirmed, AccountInactive, SignupClosed
+├── NotFound 404, MethodNotAllowed 405
+├── Conflict 409             UsernameTaken
+├── PayloadTooLarge 413, UnsupportedMediaType 415
+├── ValidationFailed 422
+├── RateLimited 429
+└── InternalError 500, Unavailable 503
+
+A refusal is raised, or returned where what was written beside it must be kept. One renderer turns it into an RFC 9457
+problem document. Answers that could reveal an account are the same class.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """A request that is answered with a problem document; `members` are added to it, `headers` to the answer."""
+
+    status: ClassVar[int]
+    code: ClassVar[str] = ""
+    title: ClassVar[str]
+    advice: ClassVar[str]
+
+    def __init__(
+        self, detail: str | None = None, *, members: dict[str, object] | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.detail = detail or self.advice
+        self.members = members or {}
+        self.headers = headers or {}
+        super().__init__(self.code)
+
+
+class BadRequest(Refusal):
+    status = 400
+
+
+class MalformedJson(BadRequest):
+    code = "malformed_json"
+    title = "The request is not well-formed"
+    advice = "Send one JSON object in UTF-8, without repeated keys, NaN, NUL or more than 32 levels."
+
+
+class InvalidToken(BadRequest):
+    code = "invalid_token"
+    title = "The link or code is not valid"
+    advice = "It was used before, has expired, or was replaced. Ask for a new one."
+
+
+class Unauthorized(Refusal):
+    status = 401
+    challenge: ClassVar[str] = "Bearer"
+
+    def __init__(self, detail: str | None = None, *, members: dict[str, object] | None = None) -> None:
+        super().__init__(detail, members=members, headers={"WWW-Authenticate": self.challenge})
+
+
+class AuthenticationRequired(Unauthorized):
+    code = "authentication_required"
+    title = "A token is needed"
+    advice = "Sign in, and send the access token as 'Authorization: Bearer …'."
+
+
+class InvalidCredentials(Unauthorized):
+    code = "invalid_credentials"
+    title = "Wrong user name, address or password"
+    advice = (
+        "No account matches this user name or address with this password. "
+        "If you have just signed up, use the link in your mail first."
+    )
+
+
+class TokenRefused(Unauthorized):
+    """RFC 6750 §3.1: the challenge says that the token itself was refused."""
+
+    challenge = 'Bearer error="invalid_token"'
+
+
+class TokenExpired(TokenRefused):
+    code = "token_expired"
+    title = "The token has expired"
+    advice = "Get a new access token from /refresh, or sign in again."
+
+
+class TokenInvalid(TokenRefused):
+    code = "token_invalid"
+    title = "The token is not valid here"
+    advice = "Send an unchanged token of the kind that this call takes, or sign in again."
+
+
+class SessionEnded(TokenRefused):
+    code = "session_ended"
+    title = "The session has ended"
+    advice = "Sign in again."
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(members={"reason": reason})
+
+
+class TokenReused(TokenRefused):
+    code = "token_reused"
+    title = "The refresh token was used before"
+    advice = "Somebody else may hold a copy of it, so the session was ended. Sign in again."
+
+
+class Forbidden(Refusal):
+    status = 403
+
+
+class EmailNotConfirmed(Forbidden):
+    code = "email_not_confirmed"
+    title = "The address is not confirmed yet"
+    advice = "Use the link in your mail, or ask for a new one at /resend-confirmation."
+
+
+class AccountInactive(Forbidden):
+    code = "account_inactive"
+    title = "The account is not active"
+    advice = "Ask the operator of this service."
+
+
+class SignupClosed(Forbidden):
+    code = "signup_closed"
+    title = "Sign-up is closed"
+    advice = "The operator of this service does not take new accounts now."
+
+
+class NotFound(Refusal):
+    status = 404
+    code = "not_found"
+    title = "Nothing is here"
+    advice = "Check the path: /docs lists every call."
+
+
+class MethodNotAllowed(Refusal):
+    status = 405
+    code = "method_not_allowed"
+    title = "This path does not take this method"
+    advice = "The header Allow names the methods that it takes."
+
+
+class Conflict(Refusal):
+    status = 409
+
+
+class UsernameTaken(Conflict):
+    code = "username_taken"
+    title = "The user name is taken"
+    advice = "Choose another user name."
+
+
+class PayloadTooLarge(Refusal):
+    status = 413
+    code = "payload_too_large"
+    title = "The request is too large"
+    advice = "Send at most 64 KiB."
+
+
+class UnsupportedMediaType(Refusal):
+    status = 415
+    code = "unsupported_media_type"
+    title = "This kind of body is not taken"
+    advice = "Send 'Content-Type: application/json' and no Content-Encoding."
+
+
+class ValidationFailed(Refusal):
+    status = 422
+    code = "validation_failed"
+    title = "Some fields are not valid"
+    advice = "`errors` says for each field what to change."
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__(members={"errors": errors})
+
+
+class RateLimited(Refusal):
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+    advice = "Wait as long as the header Retry-After says."
+
+
+class InternalError(Refusal):
+    status = 500
+    code = "internal_error"
+    title = "Something went wrong here"
+    advice = "It has been logged. Tell the operator the request id."
+
+
+class Unavailable(Refusal):
+    status = 503
+    code = "unavailable"
+    title = "The service cannot answer now"
+    advice = "Try again after as many seconds as the header Retry-After says."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "2"})
+
+
+def every_refusal(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    """All refusals that have a code."""
+    for kind in root.__subclasses__():
+        if "code" in vars(kind):
+            yield kind
+        yield from every_refusal(kind)

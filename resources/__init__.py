@@ -1,0 +1,1 @@
+"""HTTP only: say who may enter, parse, call one flow, shape the answer."""

@@ -1,0 +1,86 @@
+"""How users, sessions and tokens look as JSON."""
+
+from datetime import datetime
+
+from flask import Response, jsonify, make_response
+from pydantic import BaseModel
+
+from extensions import settings
+from services import tokens
+from services.sessions import SignedIn
+from services.tokens import Grant
+
+
+class Message(BaseModel):
+    message: str
+
+
+class SignedUp(BaseModel):
+    username: str
+    email: str
+    message: str
+
+
+class TokenAnswer(BaseModel):
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+    message: str
+
+
+class Profile(BaseModel):
+    id: str
+    username: str
+    email: str
+    email_confirmed: bool
+    pending_email: str | None
+    first_name: str | None
+    last_name: str | None
+    phone_number: str | None
+    profile_picture: str | None
+    mfa_enabled: bool
+    has_password: bool
+    oauth_providers: list[str]
+    roles: list[str]
+    created_at: datetime
+    last_activity: datetime
+
+
+def token_answer(grant: Grant, message: str) -> TokenAnswer:
+    return TokenAnswer(
+        access_token=tokens.mint_access(grant),
+        refresh_token=tokens.mint_refresh(grant),
+        token_type="Bearer",  # noqa: S106 - RFC 6750's name
+        expires_in=settings().jwt_access_token_expires,
+        message=message,
+    )
+
+
+def profile(signed_in: SignedIn) -> Profile:
+    account = signed_in.account
+    return Profile(
+        id=account.id,
+        username=account.username,
+        email=account.email,
+        email_confirmed=account.email_confirmed_at is not None,
+        pending_email=None,
+        first_name=account.first_name,
+        last_name=account.last_name,
+        phone_number=account.phone_number,
+        profile_picture=None,
+        mfa_enabled=False,
+        has_password=account.password_hash is not None,
+        oauth_providers=[],
+        roles=["user", "admin"] if account.is_admin else ["user"],
+        created_at=account.created_at,
+        last_activity=signed_in.last_activity,
+    )
+
+
+def empty() -> Response:
+    return make_response("", 204)
+
+
+def json(document: object) -> Response:
+    return make_response(jsonify(document), 200)

@@ -1,0 +1,60 @@
+"""What a call takes and gives, said once beside its method: it checks the request and makes the OpenAPI document."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from errors import Refusal
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Access(Enum):
+    """Who may enter."""
+
+    OPEN = "anybody"
+    SIGNED_IN = "an access token of a live session"
+    REFRESH = "a refresh token"
+    EITHER_TOKEN = "an access or refresh token of a live session"  # noqa: S105 - not a password
+    DEVELOPMENT = "anybody on this machine, in development only"
+
+
+class Body(BaseModel):
+    """A request body: strict types, and no field that the call does not know."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+
+class Nothing(Body):
+    """No fields."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """`body` None: the method reads the request itself. `answer` None: not JSON. `media`: what else it may answer."""
+
+    body: type[Body] | None
+    answer: type[BaseModel] | None
+    status: int
+    refuses: tuple[type[Refusal], ...]
+    media: tuple[str, ...]
+
+
+def contract(
+    *,
+    body: type[Body] | None = Nothing,
+    answer: type[BaseModel] | None = None,
+    status: int = 200,
+    refuses: tuple[type[Refusal], ...] = (),
+    media: tuple[str, ...] = (),
+) -> Callable[[Method], Method]:
+    """Declares a resource's method."""
+
+    def declare(method: Method) -> Method:
+        method.contract = Contract(body, answer, status, refuses, media)  # type: ignore[attr-defined]
+        return method
+
+    return declare

@@ -1,0 +1,26 @@
+"""Field types that several bodies share: shape at the door, by the rules of `services.names`."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from services import names
+
+Username = Annotated[
+    str,
+    AfterValidator(names.username),
+    Field(json_schema_extra={"pattern": f"^{names.USERNAME.pattern}$"}, examples=["ada"]),
+]
+Address = Annotated[
+    str,
+    Field(max_length=320, examples=["ada@example.org"]),
+    AfterValidator(names.address),
+]
+PhoneNumber = Annotated[
+    str,
+    Field(max_length=40, examples=["+441632960961"]),
+    AfterValidator(names.phone_number),
+]
+PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Password = Annotated[str, Field(max_length=4096, examples=["correct-horse-battery"])]
+"""The door only bounds it; the policy is `services.passwords`'."""

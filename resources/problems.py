@@ -1,0 +1,33 @@
+"""The one renderer of refusals: RFC 9457 problem documents, or a page with the same status where a browser asked for one."""
+
+from flask import Response, g, jsonify, make_response, render_template, request
+
+from errors import Refusal, every_refusal
+from extensions import settings
+from resources.audience import is_api_client
+
+BY_CODE = {refusal.code: refusal for refusal in every_refusal()}
+
+
+def document(refusal: Refusal) -> dict[str, object]:
+    """The members of RFC 9457 §3.1, with our `code` and `request_id`."""
+    return {
+        "type": f"{settings().address}/problems/{refusal.code}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        "request_id": g.get("request_id", ""),
+        **refusal.members,
+    }
+
+
+def render(refusal: Refusal, *, page: bool = False) -> Response:
+    """An answer; `page`: the route has a page, so a browser gets one."""
+    if page and not is_api_client(request):
+        answer = make_response(render_template("pages/problem.html", problem=refusal), refusal.status)
+    else:
+        answer = make_response(jsonify(document(refusal)), refusal.status)
+        answer.mimetype = "application/problem+json"
+    answer.headers.update(refusal.headers)
+    return answer

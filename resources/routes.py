@@ -1,0 +1,35 @@
+"""Every URL with its resource, on one page."""
+
+from resources.auth import Login, Logout
+from resources.email_confirmation import Confirm, ResendConfirmation
+from resources.mailbox import Mailbox
+from resources.profile import Profile
+from resources.service import Docs, DocsFile, Healthz, Index, OpenApi, ProblemPage
+from resources.signup import SignUp
+from resources.token_refresh import Refresh
+from resources.utils import Api, Resource
+
+ROUTES: dict[str, type[Resource]] = {
+    # Accounts
+    "/signup": SignUp,
+    "/confirm/<string:token>": Confirm,
+    "/resend-confirmation": ResendConfirmation,
+    "/login": Login,
+    "/refresh": Refresh,
+    "/logout": Logout,
+    "/profile": Profile,
+    # Service
+    "/": Index,
+    "/healthz": Healthz,
+    "/openapi.json": OpenApi,
+    "/docs": Docs,
+    "/docs/<string:name>": DocsFile,
+    "/problems/<string:code>": ProblemPage,
+    "/dev/mailbox": Mailbox,
+}
+
+
+def register(api: Api) -> None:
+    """Adds every route to the app."""
+    for path, resource in ROUTES.items():
+        api.add_resource(resource, path, endpoint=path)

@@ -1,0 +1,107 @@
+"""What the service says of itself: `/`, `/healthz`, `/openapi.json`, `/docs`, `/problems/<code>`."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import flask_swagger_ui
+from flask import Response, current_app, redirect, render_template, request, send_from_directory
+from pydantic import BaseModel
+
+from errors import NotFound
+from extensions import settings
+from resources import answers, openapi, pages, problems
+from resources.audience import is_api_client
+from resources.contract import Access, contract
+from resources.utils import Resource
+
+SWAGGER = Path(flask_swagger_ui.__file__).parent / "dist"
+SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+START_SCRIPT = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#docs", deepLinking: true, persistAuthorization: false});\n'
+
+
+class About(BaseModel):
+    name: str
+    version: str
+    docs: str
+    openapi: str
+
+
+class Health(BaseModel):
+    status: str
+
+
+class Index(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(answer=About, media=("text/html",))
+    def get(self) -> About | Response:
+        """What this is. A browser is sent to the documentation."""
+        if not is_api_client(request):
+            return current_app.make_response(redirect("/docs"))
+        base = settings().address
+        return About(name=settings().service_name, version=openapi.VERSION, docs=f"{base}/docs", openapi=f"{base}/openapi.json")
+
+
+class Healthz(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(answer=Health)
+    def get(self) -> Health:
+        """The process is up."""
+        return Health(status="ok")
+
+
+class OpenApi(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(media=("application/json",))
+    def get(self) -> Response:
+        """This document."""
+        return answers.json(openapi.document(current_app))
+
+
+class Docs(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(media=("text/html",))
+    def get(self) -> Response:
+        """The documentation, rendered from /openapi.json with local files only."""
+        page = pages.answer(render_template("pages/docs.html", release=version("flask-swagger-ui")))
+        page.headers["Content-Security-Policy"] = DOCS_POLICY
+        return page
+
+
+class DocsFile(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(refuses=(NotFound,), media=("text/css", "text/javascript"))
+    def get(self, name: str) -> Response:
+        """A file of the documentation page."""
+        if name == "start.js":
+            return Response(START_SCRIPT, mimetype="text/javascript")
+        if name not in SWAGGER_FILES:
+            raise NotFound
+        return send_from_directory(SWAGGER, name, max_age=86400)
+
+
+class ProblemPage(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(refuses=(NotFound,), media=("text/html",))
+    def get(self, code: str) -> Response:
+        """What a problem `type` means."""
+        if code not in problems.BY_CODE:
+            raise NotFound
+        kind: Any = problems.BY_CODE[code]
+        return pages.answer(render_template("pages/problem_type.html", kind=kind))

@@ -1,0 +1,28 @@
+"""`/signup`."""
+
+from errors import SignupClosed, UsernameTaken
+from flows import signup
+from resources import answers
+from resources.contract import Access, Body, contract
+from resources.fields import Address, Password, PersonName, PhoneNumber, Username
+from resources.utils import Resource
+
+
+class SignUpBody(Body):
+    username: Username
+    email: Address
+    password: Password
+    first_name: PersonName | None = None
+    last_name: PersonName | None = None
+    phone_number: PhoneNumber | None = None
+
+
+class SignUp(Resource):
+    access = Access.OPEN
+
+    @contract(body=SignUpBody, answer=answers.SignedUp, status=201, refuses=(UsernameTaken, SignupClosed))
+    def post(self, body: SignUpBody) -> answers.SignedUp:
+        """Sign up. The answer is the same whether or not the address has an account; the rest is in the mail."""
+        details = body.model_dump(include={"first_name", "last_name", "phone_number"})
+        signup.begin(body.username, body.email, body.password, self.client, **details)
+        return answers.SignedUp(username=body.username, email=body.email, message="Look into your mail for what is next.")

@@ -1,0 +1,17 @@
+"""`/refresh`."""
+
+from errors import Refusal, TokenReused
+from flows import token_refresh
+from resources import answers
+from resources.contract import Access, contract
+from resources.utils import Resource
+
+
+class Refresh(Resource):
+    access = Access.REFRESH
+
+    @contract(answer=answers.TokenAnswer, refuses=(TokenReused,))
+    def post(self) -> answers.TokenAnswer | Refusal:
+        """Spend a refresh token for a new pair. Within the grace its one successor is given again."""
+        outcome = token_refresh.refresh(self.claims, self.client)
+        return outcome if isinstance(outcome, Refusal) else answers.token_answer(outcome, "Refreshed.")

@@ -1,0 +1,144 @@
+"""The door frame: the Resource base, who may enter, body parsing, the client's address."""
+
+import time
+from ipaddress import ip_address
+from typing import Any, ClassVar
+
+import flask_restful
+from flask import Response, current_app, jsonify, make_response, request
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from database import unit_of_work, was_refused_for_concurrency
+from errors import AuthenticationRequired, NotFound, Refusal, TokenInvalid, ValidationFailed
+from extensions import settings
+from flows import entry
+from resources import json_gate, problems
+from resources.contract import Access, Body, Contract, Nothing
+from services.client import Client
+from services.sessions import SignedIn
+from services.tokens import ACCESS, REFRESH, Claims
+
+TRIES = 4
+"""How often a call is run that the database refused for the sake of another one."""
+KINDS = {Access.SIGNED_IN: (ACCESS,), Access.REFRESH: (REFRESH,), Access.EITHER_TOKEN: (ACCESS, REFRESH)}
+
+
+class Api(flask_restful.Api):
+    """Flask's own handlers answer every error; Flask-RESTful's give 500 for our refusals once TESTING is off."""
+
+    def error_router(self, original_handler: Any, e: Exception) -> Any:
+        return original_handler(e)
+
+
+class Resource(flask_restful.Resource):
+    """One URL. Each subclass declares `access`, once or for each method, and a contract beside each method."""
+
+    access: ClassVar[Access | dict[str, Access]]
+    sensitive: ClassVar[bool] = False
+    limited: ClassVar[bool] = True
+    page: ClassVar[bool] = False
+    signed_in: SignedIn
+    claims: Claims
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "access" not in vars(cls):
+            raise TypeError(f"{cls.__name__} does not declare who may enter")
+
+    @classmethod
+    def access_of(cls, method: str) -> Access:
+        return cls.access if isinstance(cls.access, Access) else cls.access[method]
+
+    @property
+    def client(self) -> Client:
+        return Client(request.remote_addr or "", request.user_agent.string[:400])
+
+    def dispatch_request(self, **path: str) -> Response:
+        """Runs the method in a unit of work; runs it again where the database refused it for the sake of another."""
+        name = request.method.lower()
+        method = getattr(self, name, None) or self.get
+        declared: Contract = method.contract
+        given = self._enter(name if hasattr(self, name) else "get", declared)
+        for attempt in range(TRIES):
+            try:
+                with unit_of_work():
+                    outcome = method(*given, **path)
+                return _shaped(outcome, declared)
+            except DBAPIError as error:
+                if attempt == TRIES - 1 or not was_refused_for_concurrency(error):
+                    raise
+                time.sleep(0.02 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def _enter(self, method: str, declared: Contract) -> list[Body]:
+        access = self.access_of(method)
+        if access is Access.DEVELOPMENT:
+            refuse_outsiders()
+        elif access in KINDS:
+            self.claims = entry.read(_bearer(), *KINDS[access])
+            if access is Access.SIGNED_IN:
+                self.signed_in = entry.check(self.claims)
+        if declared.body is None or request.method in ("GET", "HEAD"):
+            return []
+        body = _parsed(declared.body)
+        return [] if declared.body is Nothing else [body]
+
+
+def _bearer() -> str:
+    """The token of the Authorization header (RFC 6750 §2.1)."""
+    header = request.headers.get("Authorization", "")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise AuthenticationRequired
+    if not token.strip():
+        raise TokenInvalid
+    return token.strip()
+
+
+def _parsed(schema: type[Body]) -> Body:
+    try:
+        return schema.model_validate(json_gate.body())
+    except ValidationError as error:
+        errors: dict[str, list[str]] = {}
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            field = str(fault["loc"][0]) if fault["loc"] else "body"
+            errors.setdefault(field, []).append(_sentence(fault["type"], fault["msg"]))
+        raise ValidationFailed(errors) from error
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "This field is needed."
+    if kind == "extra_forbidden":
+        return "This call does not know this field."
+    return message.removeprefix("Value error, ").rstrip(".") + "."
+
+
+def _shaped(outcome: BaseModel | Refusal | Response, declared: Contract) -> Response:
+    if isinstance(outcome, Refusal):
+        return problems.render(outcome)
+    if isinstance(outcome, BaseModel):
+        return make_response(jsonify(outcome.model_dump(mode="json")), declared.status)
+    return outcome
+
+
+def refuse_outsiders() -> None:
+    """Development pages answer to this machine only, by the peer's address and by the name that was asked for."""
+    peer = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR", "")
+    host = request.host.rsplit(":", 1)[0].strip("[]")
+    if not settings().development or not is_loopback(peer) or not (host == "localhost" or is_loopback(host)):
+        raise NotFound
+
+
+def is_loopback(text: str) -> bool:
+    try:
+        return ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
+def has_page() -> bool:
+    """Whether the route that was asked for has a page for browsers."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(getattr(view, "view_class", None), "page", False))

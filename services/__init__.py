@@ -1,0 +1,1 @@
+"""Nouns: each module owns one kind of thing and its rule."""

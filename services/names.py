@@ -1,0 +1,47 @@
+"""Addresses, user names and phone numbers: what is well-formed, and what counts as the same."""
+
+import re
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+USERNAME = re.compile(r"[A-Za-z0-9._-]{3,32}")
+
+
+class Malformed(ValueError):
+    """Says what to change."""
+
+
+def address(text: str) -> str:
+    """The address as it is kept; display-name forms and non-ASCII local parts are refused."""
+    try:
+        return validate_email(text.strip(), allow_smtputf8=False, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise Malformed("Give an e-mail address such as ada@example.org.") from error
+
+
+def address_key(kept: str) -> str:
+    """What addresses are compared by: punycode and Unicode domains meet, case is folded, `+tags` and dots differ."""
+    found = validate_email(kept, allow_smtputf8=False, check_deliverability=False).ascii_email
+    return (found or kept).lower()
+
+
+def username(text: str) -> str:
+    if not USERNAME.fullmatch(text):
+        raise Malformed("Use 3 to 32 of the letters A-Z and a-z, digits, dot, underscore and hyphen.")
+    return text
+
+
+def username_key(kept: str) -> str:
+    return kept.lower()
+
+
+def phone_number(text: str) -> str:
+    """E.164; the international form with spaces or hyphens is taken and tidied."""
+    try:
+        parsed = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException as error:
+        raise Malformed("Give the number in international form, such as +441632960961.") from error
+    if not phonenumbers.is_possible_number(parsed):
+        raise Malformed("No such number is possible; check the country code and the length.")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

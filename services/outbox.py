@@ -1,0 +1,140 @@
+"""Mail that is never lost: ordered in the request's own transaction, written and delivered by a job.
+
+A request stores only *what to write about*; whom to tell, and whether anybody, is found out by the job. So a request
+for a known address does exactly the work of one for an unknown address.
+
+    ordered → written → sent          or void (nobody to tell, too many, or expired), or given_up
+"""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+
+from database import changed, db, rows, unit_of_work
+from extensions import settings
+from model import Letter
+from services import clock, keys, letters, mint, names, post, vault
+from services.letters import Written
+
+FIRST_DELAY, LONGEST_DELAY = 15.0, 3600.0
+MOST_TRIES = 40
+PER_HOUR = 5
+"""Confirmation mails to one address in an hour; further ones are void."""
+ORDER_SECONDS = 604800
+log = logging.getLogger(__name__)
+
+
+def order(kind: str, **about: str) -> None:
+    """Queues a letter in the caller's unit of work."""
+    letter_id, now = mint.identifier(), clock.now()
+    db.session.add(
+        Letter(
+            id=letter_id,
+            kind=kind,
+            state="ordered",
+            content=vault.seal("letter", letter_id, about),
+            created_at=now,
+            not_before=now,
+            expires_at=now + timedelta(seconds=ORDER_SECONDS),
+            tries=0,
+        )
+    )
+
+
+def deliver_due() -> None:
+    """Delivers every letter that is due, one at a time; each fault concerns its own letter only."""
+    while claimed := _claim():
+        letter_id, lease_id = claimed
+        try:
+            _deliver(letter_id, lease_id)
+        except vault.VaultRefused:
+            log.error("letter %s cannot be decrypted: is FERNET_KEY the one it was written with?", letter_id)
+            _finish(letter_id, lease_id, "given_up")
+
+
+def _claim() -> tuple[str, str] | None:
+    """Takes one due letter for the length of a lease; the conditional UPDATE decides between workers."""
+    now, lease_id = clock.now(), mint.identifier()
+    due = (Letter.state.in_(("ordered", "written")), Letter.not_before <= now)
+    for row in rows(select(Letter.id, Letter.lease_id).where(*due).order_by(Letter.not_before).limit(10)):
+        same = Letter.lease_id == row.lease_id if row.lease_id else Letter.lease_id.is_(None)
+        claim = update(Letter).where(Letter.id == row.id, *due, same)
+        with unit_of_work():
+            won = changed(claim.values(lease_id=lease_id, not_before=now + _lease(), tries=Letter.tries + 1))
+        if won:
+            return row.id, lease_id
+    return None
+
+
+def _lease() -> timedelta:
+    """Longer than any hand-over can take, so that a letter is claimed twice only where its first worker died."""
+    return timedelta(seconds=10 * settings().mail_timeout)
+
+
+def _deliver(letter_id: str, lease_id: str) -> None:
+    with unit_of_work():
+        written = _written(letter_id)
+    if written is None:
+        _finish(letter_id, lease_id, "void")
+        return
+    try:
+        post.hand_over(letter_id, written.to, written.subject, written.text, written.html)
+    except post.HandOver as fault:
+        _after_fault(letter_id, lease_id, fault)
+    else:
+        _finish(letter_id, lease_id, "sent")
+        log.info("letter %s was sent", letter_id)
+
+
+def _written(letter_id: str) -> Written | None:
+    """The letter as it was written before, or written now; None where it is too late or nobody is to be told."""
+    row = rows(select(Letter.kind, Letter.state, Letter.content, Letter.expires_at).where(Letter.id == letter_id))[0]
+    if row.expires_at <= clock.now() or row.content is None:
+        return None
+    content = vault.reveal("letter", letter_id, row.content)
+    if row.state == "written":
+        return Written(**content)
+    written = letters.write(row.kind, content)
+    return _keep_written(letter_id, written) if written else None
+
+
+def _keep_written(letter_id: str, written: Written) -> Written | None:
+    recipient, now = keys.digest("recipient", names.address_key(written.to)), clock.now()
+    if _written_lately(recipient, now) >= PER_HOUR:
+        return None
+    values = {
+        "state": "written",
+        "content": vault.seal("letter", letter_id, asdict(written)),
+        "recipient_digest": recipient,
+        "written_at": now,
+        "expires_at": now + timedelta(seconds=written.seconds),
+    }
+    changed(update(Letter).where(Letter.id == letter_id).values(values))
+    return written
+
+
+def _written_lately(recipient: str, now: datetime) -> int:
+    lately = (Letter.recipient_digest == recipient, Letter.written_at > now - timedelta(hours=1))
+    count: int = rows(select(func.count()).select_from(Letter).where(*lately))[0][0]
+    return count
+
+
+def _after_fault(letter_id: str, lease_id: str, fault: post.HandOver) -> None:
+    tries: int = rows(select(Letter.tries).where(Letter.id == letter_id))[0].tries
+    if fault.permanent or tries >= MOST_TRIES:
+        log.error("letter %s is given up after try %d: %s", letter_id, tries, fault)
+        _finish(letter_id, lease_id, "given_up")
+        return
+    delay = min(FIRST_DELAY * 2 ** (tries - 1), LONGEST_DELAY) * (1 + mint.fraction() / 4)
+    log.warning("letter %s waits %.0f s after try %d: %s", letter_id, delay, tries, fault)
+    again = update(Letter).where(Letter.id == letter_id, Letter.lease_id == lease_id)
+    with unit_of_work():
+        changed(again.values(lease_id=None, not_before=clock.now() + timedelta(seconds=delay)))
+
+
+def _finish(letter_id: str, lease_id: str, state: str) -> None:
+    mine = update(Letter).where(Letter.id == letter_id, Letter.lease_id == lease_id)
+    with unit_of_work():
+        changed(mine.values(state=state, content=None, lease_id=None, finished_at=clock.now()))

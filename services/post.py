@@ -1,0 +1,92 @@
+"""Hands one letter over: to the SMTP server through Flask-Mail, or to the development mailbox."""
+
+import os
+import smtplib
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+from flask import current_app
+from flask_mail import Connection, Message
+
+from extensions import settings
+
+
+class HandOver(Exception):
+    """The letter was not taken; `code` is the SMTP answer, 0 where there was none."""
+
+    def __init__(self, code: int, *, permanent: bool) -> None:
+        super().__init__(f"SMTP answer {code}" if code else "no connection")
+        self.code = code
+        self.permanent = permanent
+
+
+class VerifiedConnection(Connection):
+    """Flask-Mail's connection with certificates verified and a time-out; it has neither."""
+
+    def configure_host(self) -> smtplib.SMTP:
+        chosen = settings()
+        context = ssl.create_default_context(cafile=chosen.mail_ca_file)
+        server, timeout = (chosen.mail_server, chosen.mail_port), chosen.mail_timeout
+        if chosen.mail_use_ssl:
+            host: smtplib.SMTP = smtplib.SMTP_SSL(*server, timeout=timeout, context=context)
+        else:
+            host = smtplib.SMTP(*server, timeout=timeout)
+        try:
+            if chosen.mail_use_tls:
+                host.starttls(context=context)
+            if chosen.mail_username and chosen.mail_password:
+                host.login(chosen.mail_username, chosen.mail_password)
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    def __exit__(self, *raised: object) -> None:
+        """A goodbye that fails neither hides the server's answer nor makes an accepted letter unsent."""
+        if self.host is not None:
+            with suppress(OSError, smtplib.SMTPException):
+                self.host.quit()
+            self.host.close()
+
+
+def hand_over(letter_id: str, to: str, subject: str, text: str, html: str) -> None:
+    """Delivers, always under the same Message-ID; raises HandOver."""
+    message = Message(subject=subject, recipients=[to], body=text, html=html, sender=settings().sender)
+    message.msgId = _message_id(letter_id)
+    if settings().uses_mailbox:
+        _keep(letter_id, message)
+    else:
+        _send(message)
+
+
+def _message_id(letter_id: str) -> str:
+    return f"<{letter_id}@{settings().sender.rpartition('@')[2].strip('> ') or 'localhost'}>"
+
+
+def _send(message: Message) -> None:
+    try:
+        with VerifiedConnection(current_app.extensions["mail"]) as connection:
+            connection.send(message)
+    except smtplib.SMTPAuthenticationError as error:
+        # The operator's mistake, not the letter's: it waits until the settings are right.
+        raise HandOver(error.smtp_code, permanent=False) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        code = next(iter(error.recipients.values()))[0]
+        raise HandOver(code, permanent=code >= 500) from error
+    except smtplib.SMTPResponseException as error:
+        raise HandOver(error.smtp_code, permanent=error.smtp_code >= 500) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise HandOver(0, permanent=False) from error
+
+
+def mailbox() -> Path:
+    return Path(current_app.instance_path) / "mailbox"
+
+
+def _keep(letter_id: str, message: Message) -> None:
+    folder = mailbox()
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / f".{letter_id}.part"
+    beside.write_bytes(message.as_bytes())
+    os.replace(beside, folder / f"{letter_id}.eml")

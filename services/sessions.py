@@ -1,0 +1,123 @@
+"""A session: one sign-in. Opened, checked, refreshed, ended; its row decides about every token at once."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from database import changed, db, rows
+from errors import SessionEnded, TokenInvalid, TokenReused
+from extensions import settings
+from model import Session, User
+from services import audit, clock, mint
+from services.client import Client
+from services.tokens import Claims, Grant
+from services.users import ACCOUNT_COLUMNS, Account
+
+CHECKED = (
+    Session.id,
+    Session.user_id,
+    Session.created_at,
+    Session.auth_time,
+    Session.expires_at,
+    Session.last_activity,
+    Session.amr,
+    Session.refresh_jti,
+    Session.parent_jti,
+    Session.refreshed_at,
+    Session.ended_at,
+    Session.end_reason,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A live session and whose it is."""
+
+    session_id: str
+    account: Account
+    last_activity: datetime
+    jti: str
+
+
+def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
+    """A new session. Only `sign_ins` calls this."""
+    now = clock.now()
+    session = Session(
+        id=mint.identifier(),
+        user_id=account.id,
+        created_at=now,
+        auth_time=now,
+        expires_at=now + timedelta(seconds=settings().session_max_seconds),
+        last_activity=now,
+        amr=" ".join(amr),
+        refresh_jti=mint.identifier(),
+        refreshed_at=now,
+        ip=client.ip,
+        user_agent=client.user_agent,
+    )
+    db.session.add(session)
+    audit.record("signed_in", client, user_id=account.id, session_id=session.id, amr=session.amr)
+    return _grant(session, account.is_admin)
+
+
+def check(claims: Claims) -> SignedIn:
+    """One indexed read decides. Raises TokenInvalid for an unknown session, SessionEnded for an ended one."""
+    row = _judged(claims)
+    return SignedIn(row.id, Account.of(row), row.last_activity, claims.jti)
+
+
+def _judged(claims: Claims) -> Row[Any]:
+    found = rows(
+        select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id).where(Session.id == claims.session_id)
+    )
+    if not found or found[0].user_id != claims.user_id:
+        raise TokenInvalid
+    row = found[0]
+    if row.ended_at is not None:
+        raise SessionEnded(row.end_reason)
+    if row.expires_at <= clock.now():
+        raise SessionEnded("expired")
+    if not row.users_is_active:
+        raise SessionEnded("account_inactive")
+    return row
+
+
+def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
+    """The successor of a refresh token, the same for everyone who asks within the grace.
+
+    An older token of this session means that somebody holds a copy: the session ends (RFC 9700 §4.14.2), and the
+    refusal is returned, so that the end is committed.
+    """
+    row, successor, now = _judged(claims), mint.identifier(), clock.now()
+    live = (Session.id == claims.session_id, Session.ended_at.is_(None))
+    spend = update(Session).where(*live, Session.refresh_jti == claims.jti)
+    if changed(spend.values(refresh_jti=successor, parent_jti=claims.jti, refreshed_at=now, last_activity=now)):
+        return _grant(row, row.users_is_admin, refresh_jti=successor, moment=now)
+    row = _judged(claims)
+    in_grace = now <= row.refreshed_at + timedelta(seconds=settings().refresh_reuse_seconds)
+    if row.parent_jti == claims.jti and in_grace:
+        return _grant(row, row.users_is_admin)
+    end(claims.session_id, "token_reused")
+    audit.record("token_reused", client, user_id=row.user_id, session_id=row.id)
+    return TokenReused()
+
+
+def _grant(session: Any, is_admin: bool, refresh_jti: str | None = None, moment: datetime | None = None) -> Grant:
+    return Grant(
+        user_id=session.user_id,
+        session_id=session.id,
+        refresh_jti=refresh_jti or session.refresh_jti,
+        moment=moment or session.refreshed_at,
+        session_end=session.expires_at,
+        auth_time=session.auth_time,
+        amr=tuple(session.amr.split()),
+        roles=("user", "admin") if is_admin else ("user",),
+    )
+
+
+def end(session_id: str, reason: str) -> bool:
+    """Ends a live session at once, in every worker; false where it had ended before."""
+    statement = update(Session).where(Session.id == session_id, Session.ended_at.is_(None))
+    return changed(statement.values(ended_at=clock.now(), end_reason=reason)) == 1

@@ -1,0 +1,123 @@
+"""The house under test: on three engines, over real SMTP, with TESTING off as in production, and once with it on."""
+
+import base64
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import delete
+
+import config
+from app import create_app
+from database import Base, db, in_transaction, unit_of_work
+from extensions import limiter
+from tests.parts import mariadb, postgresql
+from tests.parts.missing import Missing
+from tests.parts.smtp import MailServer
+from tests.people import House
+
+ENGINES = ("sqlite", "sqlite-testing", "postgresql", "mariadb")
+SECRETS = {
+    name.upper(): base64.urlsafe_b64encode(bytes(range(index, index + 32))).decode()
+    for index, name in enumerate(config.SECRETS)
+}
+ROOMY = {"RATELIMIT_DEFAULT": "100000 per day", "RATELIMIT_SENSITIVE": "10000 per minute", "BCRYPT_LOG_ROUNDS": "4"}
+HASHPW: Callable[[bytes, bytes], bytes] = bcrypt.hashpw
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the full figures: more rounds, more samples")
+
+
+@pytest.fixture(scope="session")
+def mail_server() -> Iterator[MailServer]:
+    with MailServer("starttls", user="latchkey", password="mail-password") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def smtp(mail_server: MailServer) -> dict[str, str]:
+    """Settings that reach the mail server, STARTTLS and password included."""
+    return {
+        "MAIL_SERVER": str(mail_server.host),
+        "MAIL_PORT": str(mail_server.port),
+        "MAIL_USERNAME": "latchkey",
+        "MAIL_PASSWORD": "mail-password",
+        "MAIL_CA_FILE": str(mail_server.ca_file),
+        "MAIL_DEFAULT_SENDER": "Latchkey <door@latchkey.example.org>",
+    }
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def database_uri(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp(engine)
+    with ExitStack() as stack:
+        yield start_database(stack, engine, folder)
+
+
+def start_database(stack: ExitStack, engine: str, folder: Path) -> str:
+    """An empty database on a server of our own. In CI a missing server fails; elsewhere it skips and says what is missing."""
+    if engine.startswith("sqlite"):
+        return f"sqlite:///{folder / 'test.db'}"
+    part = {"postgresql": postgresql, "mariadb": mariadb}[engine]
+    start: Any = getattr(part, engine)
+    try:
+        url: str = stack.enter_context(start(folder))
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    part.create_database(url, "latchkey")
+    return f"{url}/latchkey"
+
+
+def settings_with(**changes: str) -> config.Settings:
+    """Checked settings for tests, as if the environment held them."""
+    return config.load({"FLASK_ENV": "development", "LOG_FILE": "", "LOG_LEVEL": "DEBUG"} | SECRETS | ROOMY | changes)
+
+
+@pytest.fixture(scope="session")
+def app(engine: str, database_uri: str, smtp: dict[str, str]) -> Flask:
+    made = create_app(settings_with(SQLALCHEMY_DATABASE_URI=database_uri, **smtp))
+    made.testing = engine == "sqlite-testing"
+    with made.app_context():
+        upgrade()
+    return made
+
+
+@pytest.fixture
+def house(app: Flask, mail_server: MailServer) -> Iterator[House]:
+    """The empty house, with an in-process client. Each answer is compared with the OpenAPI document."""
+    mail_server.clear()
+    with app.app_context():
+        _empty()
+        limiter.reset()
+        yield House(app, mail_server)
+
+
+def _empty() -> None:
+    with unit_of_work():
+        for table in reversed(Base.metadata.sorted_tables):
+            db.session.execute(delete(table))
+
+
+@pytest.fixture(autouse=True)
+def no_hash_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 logins that hash inside BEGIN IMMEDIATE make every other writer wait for seconds."""
+
+    def watched(password: bytes, salt: bytes) -> bytes:
+        assert not in_transaction(), "a transaction is open while a password is hashed"
+        return HASHPW(password, salt)
+
+    monkeypatch.setattr(bcrypt, "hashpw", watched)

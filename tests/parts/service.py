@@ -1,0 +1,152 @@
+"""The real service, started as its own process the way an operator starts it."""
+
+import http
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .account import tail
+from .ports import LOOPBACK, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 20.0
+STOP_SECONDS = 15.0
+
+
+class Service:
+    """`python app.py` on a free port, with `url`, `pid` and the `log` of its whole output."""
+
+    def __init__(self, env: Mapping[str, str] | None = None, folder: Path = ROOT) -> None:
+        """Prepare the service; `env` are its settings, `folder` is where its app.py lies."""
+        self._home = tempfile.TemporaryDirectory(prefix="latchkey-service-")
+        self._folder = folder
+        self._env = _environment(env or {}, Path(self._home.name))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = int(self._env["PORT"])
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.log = Path(self._home.name, "service.log")
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running service."""
+        if self._process is None:
+            raise RuntimeError("The service is not running.")
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """Everything the service has printed so far, over all its starts."""
+        return self.log.read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start the service and return once it answers; raise with the end of its output if not."""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "app.py"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env=self._env,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_healthy(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End the service at once with SIGKILL, as a crash does, its worker processes with it.
+
+        It leads a process group of its own. The group is named by the leader's id, which cannot
+        belong to a stranger before the leader is reaped.
+        """
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def stop(self) -> int | None:
+        """Ask the service to end with SIGTERM; return its exit code, None if it was not running.
+
+        One that has not ended after 15 seconds is killed, and that is an error.
+        """
+        process = self._process
+        if process is None:
+            return None
+        process.terminate()
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise TimeoutError(f"The service ignored SIGTERM:\n{tail(self.log)}") from None
+        self._process = None
+        return code
+
+    def restart(self) -> None:
+        """Stop the service if it runs and start it again, same port and settings."""
+        self.stop()
+        self.start()
+
+    def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise RuntimeError(f"The service ended with {process.returncode}:\n{tail(self.log)}")
+            if self._healthy():
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"The service was not healthy in {START_SECONDS} s:\n{tail(self.log)}")
+
+    def _healthy(self) -> bool:
+        """Ask without urllib, which would send a loopback call to a proxy of the environment."""
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self._home.cleanup()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            self._home.cleanup()
+
+
+def _environment(settings: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Lay the settings over a bare minimum: a developer's own settings must not reach a test."""
+    port = settings.get("PORT") or str(free_port())
+    bare = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "PYTHONUNBUFFERED": "1",
+        "HOST": LOOPBACK,
+        "PORT": port,
+        "BASE_URL": f"http://{LOOPBACK}:{port}",
+    }
+    return bare | dict(settings)

@@ -1,0 +1,92 @@
+"""People at the door: what they send, what they are answered, and the mail they get."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from resources import openapi
+from services import outbox
+from tests.parts.received import Received
+from tests.parts.smtp import MailServer
+
+PASSWORD = "correct-horse-battery"
+BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html"}
+
+
+@dataclass
+class House:
+    """The service as its callers see it; every answer must be one that the OpenAPI document declares."""
+
+    app: Flask
+    mail_server: MailServer
+    _document: dict[str, Any] = field(default_factory=dict)
+
+    def ask(self, method: str, path: str, json: Any = None, token: str | None = None, **more: Any) -> TestResponse:
+        headers = dict(more.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if json is not None:
+            more["json"] = json
+        answer = self.app.test_client().open(path, method=method, headers=headers, **more)
+        self._check_declared(method, path, answer)
+        return answer
+
+    def get(self, path: str, token: str | None = None, **more: Any) -> TestResponse:
+        return self.ask("GET", path, token=token, **more)
+
+    def post(self, path: str, json: Any = None, token: str | None = None, **more: Any) -> TestResponse:
+        return self.ask("POST", path, json, token, **more)
+
+    def put(self, path: str, json: Any = None, token: str | None = None, **more: Any) -> TestResponse:
+        return self.ask("PUT", path, json, token, **more)
+
+    def _check_declared(self, method: str, path: str, answer: TestResponse) -> None:
+        self._document = self._document or openapi.document(self.app)
+        rule = answer.request.path and self._rule(path)
+        if rule is None or method in ("HEAD", "OPTIONS") or answer.status_code == 405:
+            return
+        declared = self._document["paths"][rule][method.lower()]["responses"]
+        assert str(answer.status_code) in declared, f"{method} {rule} answers {answer.status_code}, which is not declared"
+        if answer.mimetype == "application/problem+json":
+            schema = declared[str(answer.status_code)]["content"]["application/problem+json"]["schema"]
+            assert answer.get_json()["code"] in schema["allOf"][1]["properties"]["code"]["enum"]
+
+    def _rule(self, path: str) -> str | None:
+        parts = path.split("?")[0].split("/")
+        for rule in self._document["paths"]:
+            wanted = rule.split("/")
+            if len(wanted) == len(parts) and all(w == p or w.startswith("{") for w, p in zip(wanted, parts, strict=True)):
+                return str(rule)
+        return None
+
+    def deliver(self) -> None:
+        """What the delivery job does, now."""
+        outbox.deliver_due()
+
+    def mail_to(self, address: str) -> list[Received]:
+        """Delivers what is due and returns the mail that arrived there, oldest first."""
+        self.deliver()
+        return [mail for mail in self.mail_server.messages if address in mail.recipients]
+
+    def sign_up(self, username: str = "ada", email: str = "ada@example.org", **more: Any) -> TestResponse:
+        body = {"username": username, "email": email, "password": PASSWORD} | more
+        return self.post("/signup", body)
+
+    def confirm_link(self, email: str = "ada@example.org") -> str:
+        """The path of the newest confirmation link that was mailed."""
+        return self.mail_to(email)[-1].links[-1].removeprefix(self.app.extensions["settings"].address)
+
+    def account(self, username: str = "ada", email: str = "ada@example.org", **more: Any) -> None:
+        """Somebody who has signed up and confirmed."""
+        assert self.sign_up(username, email, **more).status_code == 201
+        assert self.post(self.confirm_link(email)).status_code == 200
+
+    def login(self, username: str = "ada", password: str = PASSWORD) -> TestResponse:
+        return self.post("/login", {"username": username, "password": password})
+
+    def tokens(self, username: str = "ada", password: str = PASSWORD) -> tuple[str, str]:
+        """Access and refresh token of a new sign-in."""
+        answer = self.login(username, password).get_json()
+        return answer["access_token"], answer["refresh_token"]
