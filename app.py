@@ -35,8 +35,8 @@ log = logging.getLogger("latchkey")
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI app. Without settings, those of the environment; raises SettingsRefused. Jobs are started by the server."""
-    settings = settings or load(environment())
+    """The WSGI app. Without settings, those of the environment; faulty ones end the process. Jobs are started by the server."""
+    settings = settings or settings_or_exit()
     logs.set_up(settings)
     app = Flask("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
     app.extensions["settings"] = settings
@@ -185,11 +185,16 @@ def _render_errors(app: Flask) -> None:
         return problems.render(errors.InternalError(), page=has_page())
 
 
-if __name__ == "__main__":
-    import serve
-
+def settings_or_exit() -> Settings:
+    """The environment's settings; where they are faulty, lists every fault with its cure and exits with 78 (EX_CONFIG)."""
     try:
-        sys.exit(serve.main(sys.argv[1:]))
+        return load(environment())
     except SettingsRefused as refused:
         print("Latchkey does not start: these settings need a hand.", *refused.faults, sep="\n  - ", file=sys.stderr)
         sys.exit(78)
+
+
+if __name__ == "__main__":
+    import serve
+
+    sys.exit(serve.main(sys.argv[1:]))

@@ -16,8 +16,8 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 
 import envfile
 import jobs
-from app import create_app
-from config import ROOT, Settings, environment, load
+from app import create_app, settings_or_exit
+from config import ROOT, Settings, environment
 
 GRACE_SECONDS = 30
 log = logging.getLogger("latchkey")
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         os.environ["LOG_LEVEL"] = "DEBUG"
     if environment().get("FLASK_ENV") == "development" and (replaced := envfile.freshen(ROOT / ".env")):
         print(f"Fresh secrets were written to .env: {', '.join(replaced)}.")
-    settings = load(environment())
+    settings = settings_or_exit()
     if settings.development:
         _develop(settings, debug)
     else:

@@ -54,7 +54,7 @@ class House:
             assert answer.get_json()["code"] in schema["allOf"][1]["properties"]["code"]["enum"]
 
     def _rule(self, path: str) -> str | None:
-        parts = path.split("?")[0].split("/")
+        parts = path.split("?", maxsplit=1)[0].split("/")
         for rule in self._document["paths"]:
             wanted = rule.split("/")
             if len(wanted) == len(parts) and all(w == p or w.startswith("{") for w, p in zip(wanted, parts, strict=True)):

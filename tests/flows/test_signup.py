@@ -20,7 +20,9 @@ def test_a_taken_address_answers_like_a_free_one_and_its_owner_is_told(house: Ho
     house.post(house.confirm_link())
     taken = house.sign_up("eve", "ADA@example.org")
     assert taken.status_code == free.status_code == 201
-    assert free.get_data(as_text=True).replace("ada", "x") == taken.get_data(as_text=True).replace("eve", "x").replace("ADA", "x")
+    assert free.get_data(as_text=True).replace("ada", "x") == taken.get_data(as_text=True).replace("eve", "x").replace(
+        "ADA", "x"
+    )
     notice = house.mail_to("ada@example.org")[-1]
     assert "already have an account" in notice.subject
     assert "/confirm/" not in notice.text

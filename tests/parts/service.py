@@ -3,6 +3,7 @@
 import http
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,10 +25,10 @@ STOP_SECONDS = 15.0
 class Service:
     """`python app.py` on a free port, with `url`, `pid` and the `log` of its whole output."""
 
-    def __init__(self, env: Mapping[str, str] | None = None, folder: Path = ROOT) -> None:
-        """Prepare the service; `env` are its settings, `folder` is where its app.py lies."""
+    def __init__(self, env: Mapping[str, str] | None = None, folder: Path | None = None) -> None:
+        """Prepare the service; `env` are its settings, `folder` is where its app.py lies (else a copy of the project)."""
         self._home = tempfile.TemporaryDirectory(prefix="latchkey-service-")
-        self._folder = folder
+        self._folder = folder or copy_of_the_project(Path(self._home.name, "project"))
         self._env = _environment(env or {}, Path(self._home.name))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = int(self._env["PORT"])
@@ -136,6 +137,12 @@ class Service:
             self.stop()
         finally:
             self._home.cleanup()
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """The project without what a developer keeps in it: no .env, mailbox, database or log of theirs meets a test."""
+    kept_out = shutil.ignore_patterns(".*", "tests", "benchmarks", "docs", "__pycache__", "*.log", "*.db*", "mailbox", "*.lock")
+    return Path(shutil.copytree(ROOT, folder, ignore=kept_out))
 
 
 def _environment(settings: Mapping[str, str], home: Path) -> dict[str, str]:
