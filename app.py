@@ -179,7 +179,7 @@ def _render_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
         if was_lost(error):
-            log.warning("the database does not answer")
+            log.warning("the database does not answer", exc_info=error)
             return problems.render(errors.Unavailable(), page=has_page())
         log.error("unexpected fault", exc_info=error)
         return problems.render(errors.InternalError(), page=has_page())

@@ -14,15 +14,19 @@ from flask_migrate import Migrate
 from config import Settings
 
 
-def client_network() -> str:
-    """Whom the limits count: an IPv4 address, or an IPv6 /64, since one client may use all of it."""
+def client_address() -> str:
+    """The client's address in its one spelling; `unknown` where a proxy forwarded something else."""
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address((request.remote_addr or "").partition("%")[0])
     except ValueError:
         return "unknown"
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
-    return str(address)
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def client_network() -> str:
+    """Whom the limits count: an IPv4 address, or an IPv6 /64, since one client may use all of it."""
+    address = client_address()
+    return str(IPv6Address(int(IPv6Address(address)) >> 64 << 64)) if ":" in address else address
 
 
 jwt = JWTManager()

@@ -79,6 +79,7 @@ def profile(signed_in: SignedIn) -> Profile:
 
 
 def empty() -> Response:
+    """Nothing to say, 204."""
     return make_response("", 204)
 
 

@@ -54,7 +54,7 @@ def document(app: Flask) -> dict[str, Any]:
             "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": settings().address}],
+        "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
             "schemas": _schemas(models) | {"Problem": PROBLEM},

@@ -5,6 +5,7 @@ from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.mailbox import Mailbox
 from resources.profile import Profile
 from resources.service import Docs, DocsFile, Healthz, Index, OpenApi, ProblemPage
+from resources.sessions import OneSession, Sessions
 from resources.signup import SignUp
 from resources.token_refresh import Refresh
 from resources.utils import Api, Resource
@@ -18,6 +19,8 @@ ROUTES: dict[str, type[Resource]] = {
     "/refresh": Refresh,
     "/logout": Logout,
     "/profile": Profile,
+    "/sessions": Sessions,
+    "/sessions/<string:session_id>": OneSession,
     # Service
     "/": Index,
     "/healthz": Healthz,

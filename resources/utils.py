@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from database import unit_of_work, was_refused_for_concurrency
 from errors import AuthenticationRequired, NotFound, Refusal, TokenInvalid, ValidationFailed
-from extensions import settings
+from extensions import client_address, settings
 from flows import entry
 from resources import json_gate, problems
 from resources.contract import Access, Body, Contract, Nothing
@@ -52,7 +52,9 @@ class Resource(flask_restful.Resource):
 
     @property
     def client(self) -> Client:
-        return Client(request.remote_addr or "", request.user_agent.string[:400])
+        # Both come from outside: a proxy may forward any text as address, and a header may hold control characters.
+        agent = "".join(letter for letter in request.user_agent.string if letter.isprintable())
+        return Client(client_address(), agent[:400])
 
     def dispatch_request(self, **path: str) -> Response:
         """Runs the method in a unit of work; runs it again where the database refused it for the sake of another."""

@@ -41,6 +41,17 @@ class SignedIn:
     jti: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A session as its owner sees it."""
+
+    id: str
+    created_at: datetime
+    last_activity: datetime
+    ip: str
+    user_agent: str
+
+
 def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
     """A new session. Only `sign_ins` calls this."""
     now = clock.now()
@@ -115,6 +126,29 @@ def _grant(session: Any, is_admin: bool, refresh_jti: str | None = None, moment:
         amr=tuple(session.amr.split()),
         roles=("user", "admin") if is_admin else ("user",),
     )
+
+
+def live_of(user_id: str) -> list[Listed]:
+    """The sessions whose tokens still work, the latest first."""
+    now = clock.now()
+    refreshable = now - timedelta(seconds=settings().jwt_refresh_token_expires)
+    columns = (Session.id, Session.created_at, Session.last_activity, Session.ip, Session.user_agent)
+    live = (Session.ended_at.is_(None), Session.expires_at > now, Session.refreshed_at > refreshable)
+    found = rows(select(*columns).where(Session.user_id == user_id, *live).order_by(Session.created_at.desc()))
+    return [Listed(*row) for row in found]
+
+
+def end_one_of(user_id: str, session_id: str, reason: str) -> bool:
+    """Ends one of the user's own live sessions; false where there is no such."""
+    mine = update(Session).where(Session.id == session_id, Session.user_id == user_id, Session.ended_at.is_(None))
+    return changed(mine.values(ended_at=clock.now(), end_reason=reason)) == 1
+
+
+def end_all(user_id: str, reason: str, *, but: str | None = None) -> int:
+    """Ends the user's live sessions at once, all or all but one; returns how many."""
+    theirs = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
+    chosen = theirs if but is None else theirs.where(Session.id != but)
+    return changed(chosen.values(ended_at=clock.now(), end_reason=reason))
 
 
 def end(session_id: str, reason: str) -> bool:
