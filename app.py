@@ -29,7 +29,15 @@ BY_STATUS: dict[int, type[errors.Refusal]] = {
     415: errors.UnsupportedMediaType,
     429: errors.RateLimited,
 }
-EXPOSED = ["Retry-After", "X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "WWW-Authenticate"]
+EXPOSED = [
+    "Session-Idle-Expires",
+    "Retry-After",
+    "X-Request-ID",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "WWW-Authenticate",
+]
 ALLOWED = ["Authorization", "Content-Type", "X-Request-ID"]
 log = logging.getLogger("latchkey")
 
@@ -140,6 +148,8 @@ def _frame(app: Flask, settings: Settings) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.request_id
+        if expires := g.get("idle_expires"):
+            response.headers["Session-Idle-Expires"] = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
         if response.status_code not in (429, 503):
             response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything
         response.headers.setdefault("X-Content-Type-Options", "nosniff")

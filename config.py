@@ -95,6 +95,7 @@ class Settings(BaseModel):
     refresh_reuse_seconds: int = Field(
         10, ge=0, le=300, description="grace in which a spent refresh token gives its one successor again"
     )
+    inactivity_seconds: int = Field(1200, ge=2, description="a session without a call ends after as many seconds")
     session_max_seconds: Seconds = Field(2592000, description="a session's absolute end, seconds after sign-in")
 
     sqlalchemy_database_uri: Annotated[str, BeforeValidator(_database)] = Field(
@@ -132,11 +133,13 @@ class Settings(BaseModel):
     bcrypt_log_rounds: int = Field(12, ge=4, le=16, description="cost of a password hash; at least 10 in production")
     confirm_seconds: Seconds = Field(86400, description="life of a confirmation link, seconds")
 
+    unconfirmed_erase_seconds: Seconds = Field(604800, description="pending sign-ups are erased after as many seconds")
+
     ratelimit_enabled: Boolean = Field(True, description="limits for each client address and route")
     ratelimit_default: str = Field("200 per day;50 per hour", description="limit of every route; empty: none")
     ratelimit_sensitive: str = Field("5 per minute", description="further limit of sensitive routes; empty: none")
 
-    scheduler_enabled: Boolean = Field(True, description="run the jobs (mail delivery) in this process")
+    scheduler_enabled: Boolean = Field(True, description="run the jobs (mail, idle sessions, clearing out) in this process")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
     log_file: str = Field("app.log", description="log file beside the console; empty: none")
     log_format: Literal["text", "json"] = Field("text", description="`json`: one object a line")

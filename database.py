@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, Row, Select, Update, event
+from sqlalchemy import Connection, CursorResult, DateTime, Delete, Engine, MetaData, Row, Select, Update, event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -105,8 +105,8 @@ def rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
         return list(connection.execute(statement).all())
 
 
-def changed(statement: Update) -> int:
-    """Runs one conditional UPDATE in the unit of work; how many rows it changed decides who won."""
+def changed(statement: Update | Delete) -> int:
+    """Runs one conditional UPDATE or DELETE in the unit of work; how many rows it changed decides who won."""
     result = db.session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE always gives one
     return result.rowcount

@@ -1,32 +1,70 @@
 """Scheduled work, each job one service call. Every job claims its work in the database: doubles are harmless."""
 
 import logging
+from collections.abc import Callable
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from database import was_lost
-from extensions import new_scheduler
-from services import outbox
+from extensions import new_scheduler, settings
+from services import activity, clock, outbox, retention, sessions
 
 DELIVERY_SECONDS = 1
+IDLE_SECONDS = 300
+CLEAR_OUT_SECONDS = 3600
 log = logging.getLogger(__name__)
 
 
 def start(app: Flask) -> BackgroundScheduler:
-    """Starts the jobs in this process, after any fork; stop with `scheduler.shutdown()`."""
-
-    def deliver_mail() -> None:
-        with app.app_context():
-            try:
-                outbox.deliver_due()
-            except Exception as error:
-                if not was_lost(error):
-                    raise
-                log.warning("mail waits: the database does not answer")
-
+    """Starts this process's scheduled work, after any fork: the activity flush always, the jobs where they are enabled."""
     scheduler = new_scheduler()
-    # Several at once, so that one slow recipient never holds up the rest.
-    scheduler.add_job(deliver_mail, "interval", seconds=DELIVERY_SECONDS, max_instances=4, id="deliver_mail")
+    with app.app_context():
+        scheduler.add_job(flush_activity, "interval", [app], seconds=activity.period(), id="flush_activity")
+        activity.memory().when_full = lambda: scheduler.modify_job("flush_activity", next_run_time=clock.now())
+        if settings().scheduler_enabled:
+            # Several at once, so that one slow recipient never holds up the rest.
+            scheduler.add_job(deliver_mail, "interval", [app], seconds=DELIVERY_SECONDS, max_instances=4)
+            scheduler.add_job(clear_out, "interval", [app], seconds=CLEAR_OUT_SECONDS)
+            scheduler.add_job(end_idle_sessions, "interval", [app], seconds=IDLE_SECONDS)
     scheduler.start()
     return scheduler
+
+
+def stop(app: Flask, scheduler: BackgroundScheduler) -> None:
+    """Lets running jobs end, and writes the last activity."""
+    if scheduler.running:
+        scheduler.shutdown(wait=True)
+    flush_activity(app)
+
+
+def deliver_mail(app: Flask) -> None:
+    """Sends every letter that is due."""
+    _run(app, outbox.deliver_due)
+
+
+def flush_activity(app: Flask) -> None:
+    """Writes this process's activity."""
+    _run(app, activity.flush)
+
+
+def end_idle_sessions(app: Flask) -> None:
+    """Ends sessions without activity."""
+    _run(app, sessions.end_idle)
+
+
+def clear_out(app: Flask) -> None:
+    """Removes rows that nothing needs any more."""
+    _run(app, retention.clear_out)
+
+
+def _run(app: Flask, work: Callable[[], object]) -> None:
+    """A fault costs one turn of the job, never the job."""
+    with app.app_context():
+        try:
+            work()
+        except Exception as error:
+            if was_lost(error):
+                log.warning("a job waits: the database does not answer")
+            else:
+                log.error("a job failed", exc_info=error)

@@ -49,6 +49,7 @@ class Session(Base):
     """A sign-in. Its live refresh token is the one named `refresh_jti`; `parent_jti` was spent for it."""
 
     __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_idle", "ended_at", "last_activity"), BINARY_COLLATION)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)

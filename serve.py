@@ -59,7 +59,7 @@ def _develop(settings: Settings, debug: bool) -> None:
     app = create_app(settings)
     if not debug or os.environ.get("WERKZEUG_RUN_MAIN"):
         _announce(settings)
-        _start_jobs(app, settings)
+        _start_jobs(app)
     run_simple(
         settings.host, settings.port, app, use_reloader=debug, use_debugger=False, threaded=True, request_handler=_QuietHandler
     )
@@ -76,10 +76,9 @@ def _announce(settings: Settings) -> None:
     print("\nStop with Ctrl+C.\n", flush=True)
 
 
-def _start_jobs(app: Flask, settings: Settings) -> None:
-    if settings.scheduler_enabled:
-        scheduler = jobs.start(app)
-        atexit.register(lambda: scheduler.shutdown(wait=True) if scheduler.running else None)
+def _start_jobs(app: Flask) -> None:
+    scheduler = jobs.start(app)
+    atexit.register(jobs.stop, app, scheduler)
 
 
 class _Production(BaseApplication):
@@ -114,10 +113,12 @@ class _Production(BaseApplication):
         return self.flask_app
 
     def _after_fork(self, worker: Any) -> None:
-        worker.latchkey_jobs = jobs.start(self.flask_app) if self.settings.scheduler_enabled else None
+        worker.latchkey_jobs = jobs.start(self.flask_app)
+        # Requests in flight may end after `worker_exit`.
+        atexit.register(jobs.flush_activity, self.flask_app)
         if self.settings.web_concurrency > 1 and self.settings.ratelimit_enabled:
             log.warning("rate limits are counted in each of %d workers by itself", self.settings.web_concurrency)
 
     def _before_exit(self, server: Any, worker: Any) -> None:
         if scheduler := getattr(worker, "latchkey_jobs", None):
-            scheduler.shutdown(wait=True)
+            jobs.stop(self.flask_app, scheduler)

@@ -1,12 +1,12 @@
 """How users, sessions and tokens look as JSON."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from flask import Response, jsonify, make_response
+from flask import Response, g, jsonify, make_response
 from pydantic import BaseModel
 
 from extensions import settings
-from services import tokens
+from services import clock, tokens
 from services.sessions import SignedIn
 from services.tokens import Grant
 
@@ -47,7 +47,13 @@ class Profile(BaseModel):
     last_activity: datetime
 
 
+def promise_idle_time() -> None:
+    """The answer of a call that counted as activity says how long the session lasts without another."""
+    g.idle_expires = clock.now() + timedelta(seconds=settings().inactivity_seconds)
+
+
 def token_answer(grant: Grant, message: str) -> TokenAnswer:
+    promise_idle_time()
     return TokenAnswer(
         access_token=tokens.mint_access(grant),
         refresh_token=tokens.mint_refresh(grant),

@@ -13,7 +13,7 @@ from database import unit_of_work, was_refused_for_concurrency
 from errors import AuthenticationRequired, NotFound, Refusal, TokenInvalid, ValidationFailed
 from extensions import client_address, settings
 from flows import entry
-from resources import json_gate, problems
+from resources import answers, json_gate, problems
 from resources.contract import Access, Body, Contract, Nothing
 from services.client import Client
 from services.sessions import SignedIn
@@ -81,6 +81,7 @@ class Resource(flask_restful.Resource):
             self.claims = entry.read(_bearer(), *KINDS[access])
             if access is Access.SIGNED_IN:
                 self.signed_in = entry.check(self.claims)
+                answers.promise_idle_time()
         if declared.body is None or request.method in ("GET", "HEAD"):
             return []
         body = _parsed(declared.body)

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from database import changed, db, rows
+from database import changed, db, rows, unit_of_work
 from errors import SessionEnded, TokenInvalid, TokenReused
 from extensions import settings
 from model import Session, User
-from services import audit, clock, mint
+from services import activity, audit, clock, mint
 from services.client import Client
 from services.tokens import Claims, Grant
 from services.users import ACCOUNT_COLUMNS, Account
@@ -76,7 +76,8 @@ def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
 def check(claims: Claims) -> SignedIn:
     """One indexed read decides. Raises TokenInvalid for an unknown session, SessionEnded for an ended one."""
     row = _judged(claims)
-    return SignedIn(row.id, Account.of(row), row.last_activity, claims.jti)
+    activity.touch(row.id)
+    return SignedIn(row.id, Account.of(row), activity.latest(row.id, row.last_activity), claims.jti)
 
 
 def _judged(claims: Claims) -> Row[Any]:
@@ -92,6 +93,8 @@ def _judged(claims: Claims) -> Row[Any]:
         raise SessionEnded("expired")
     if not row.users_is_active:
         raise SessionEnded("account_inactive")
+    if activity.latest(row.id, row.last_activity) + activity.idle_after() <= clock.now():
+        raise SessionEnded("idle")
     return row
 
 
@@ -104,6 +107,7 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     row, successor, now = _judged(claims), mint.identifier(), clock.now()
     live = (Session.id == claims.session_id, Session.ended_at.is_(None))
     spend = update(Session).where(*live, Session.refresh_jti == claims.jti)
+    activity.touch(row.id)
     if changed(spend.values(refresh_jti=successor, parent_jti=claims.jti, refreshed_at=now, last_activity=now)):
         return _grant(row, row.users_is_admin, refresh_jti=successor, moment=now)
     row = _judged(claims)
@@ -134,7 +138,8 @@ def live_of(user_id: str) -> list[Listed]:
     refreshable = now - timedelta(seconds=settings().jwt_refresh_token_expires)
     columns = (Session.id, Session.created_at, Session.last_activity, Session.ip, Session.user_agent)
     live = (Session.ended_at.is_(None), Session.expires_at > now, Session.refreshed_at > refreshable)
-    found = rows(select(*columns).where(Session.user_id == user_id, *live).order_by(Session.created_at.desc()))
+    active = Session.last_activity > now - activity.idle_after()
+    found = rows(select(*columns).where(Session.user_id == user_id, *live, active).order_by(Session.created_at.desc()))
     return [Listed(*row) for row in found]
 
 
@@ -149,6 +154,13 @@ def end_all(user_id: str, reason: str, *, but: str | None = None) -> int:
     theirs = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
     chosen = theirs if but is None else theirs.where(Session.id != but)
     return changed(chosen.values(ended_at=clock.now(), end_reason=reason))
+
+
+def end_idle() -> int:
+    """Ends every session without activity; returns how many. The UPDATE is its own claim: a second one finds none."""
+    idle = update(Session).where(Session.ended_at.is_(None), Session.last_activity <= clock.now() - activity.idle_after())
+    with unit_of_work():
+        return changed(idle.values(ended_at=clock.now(), end_reason="idle"))
 
 
 def end(session_id: str, reason: str) -> bool:
