@@ -1,6 +1,7 @@
 """The app: extensions, routes, error rendering. The only file that knows everyone. `python app.py` serves."""
 
 import logging
+import os
 import re
 import sys
 import time
@@ -13,8 +14,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import errors
 import extensions
 import logs
-from config import ROOT, Settings, SettingsRefused, environment, load
+from config import ROOT, Settings
 from database import db, engine_options, prepare_sqlite, reader_options, was_lost
+from environment import SettingsRefused, environment, load
 from resources import pages, problems, routes
 from resources.json_gate import MOST_BYTES
 from resources.utils import Api, Resource, has_page
@@ -205,6 +207,9 @@ def settings_or_exit() -> Settings:
 
 
 if __name__ == "__main__":
+    # gunicorn reads this one when it is imported, and faults are ours to tell.
+    workers = os.environ.pop("WEB_CONCURRENCY", None)
     import serve
 
+    os.environ.update({"WEB_CONCURRENCY": workers} if workers else {})
     sys.exit(serve.main(sys.argv[1:]))

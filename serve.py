@@ -17,7 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 import envfile
 import jobs
 from app import create_app, settings_or_exit
-from config import ROOT, Settings, environment
+from config import ROOT, Settings
+from environment import environment
 
 GRACE_SECONDS = 30
 log = logging.getLogger("latchkey")

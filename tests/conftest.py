@@ -14,6 +14,7 @@ from flask_migrate import upgrade
 from sqlalchemy import delete
 
 import config
+import environment
 from app import create_app
 from database import Base, db, in_transaction, unit_of_work
 from extensions import limiter
@@ -84,7 +85,7 @@ def start_database(stack: ExitStack, engine: str, folder: Path) -> str:
 
 def settings_with(**changes: str) -> config.Settings:
     """Checked settings for tests, as if the environment held them."""
-    return config.load({"FLASK_ENV": "development", "LOG_FILE": "", "LOG_LEVEL": "DEBUG"} | SECRETS | ROOMY | changes)
+    return environment.load({"FLASK_ENV": "development", "LOG_FILE": "", "LOG_LEVEL": "DEBUG"} | SECRETS | ROOMY | changes)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ def run(script: str) -> str:
             text=True,
             env=environment,
             timeout=60,
+            check=False,
         )
     finally:
         os.close(parent)

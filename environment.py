@@ -1,0 +1,129 @@
+"""Settings from the environment: `.env` beneath it, every fault listed at once with its cure."""
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from config import GMAIL, PLACEHOLDER, ROOT, SECRETS, Settings
+
+EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_sensitive", "log_file"}
+
+
+class SettingsRefused(Exception):
+    """The environment does not make valid settings; `faults` names each with its cure."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def environment(env_file: Path = ROOT / ".env") -> dict[str, str]:
+    """`.env` with the process's environment above it."""
+    return {name: value for name, value in dotenv_values(env_file).items() if value is not None} | dict(os.environ)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Checked settings; raises SettingsRefused with every fault at once."""
+    values, faults = _given(environ)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        wrong = {str(fault["loc"][0]): fault["msg"] for fault in error.errors()}
+        faults += [f"{name.upper()}: {_plain(message)}. {_cure(name)}" for name, message in wrong.items()]
+        settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
+    told = {fault.partition(":")[0] for fault in faults}
+    faults += [fault for fault in _cross_faults(settings) if fault.partition(":")[0] not in told]
+    if faults:
+        raise SettingsRefused(faults)
+    return settings
+
+
+def _given(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for name in Settings.model_fields:
+        value = environ.get(name.upper())
+        path = environ.get(f"{name.upper()}_FILE")
+        if path and (name in SECRETS or name == "mail_password"):
+            try:
+                value = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                faults.append(f"{name.upper()}_FILE: cannot be read. Name a text file that this user may read.")
+        if value or (value == "" and name in EMPTY_HAS_MEANING):
+            values[name] = value
+    return values, faults
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _cure(name: str) -> str:
+    return f"It means: {Settings.model_fields[name].description}."
+
+
+def _cross_faults(settings: Settings) -> list[str]:
+    rules = [*_secret_faults(settings), *_mail_faults(settings)]
+    loopback = settings.host in ("127.0.0.1", "::1", "localhost")
+    if settings.development and not loopback and not settings.dev_allow_remote:
+        rules.append("HOST: development listens on loopback only. Set HOST=127.0.0.1, or DEV_ALLOW_REMOTE=true.")
+    if settings.mail_use_tls and settings.mail_use_ssl:
+        rules.append("MAIL_USE_SSL: excludes MAIL_USE_TLS. Set MAIL_USE_TLS=false for port 465.")
+    if not settings.development and not settings.base_url:
+        rules.append("BASE_URL: is not set. Set the public address, such as https://auth.example.org.")
+    if not settings.development and settings.bcrypt_log_rounds < 10:
+        rules.append("BCRYPT_LOG_ROUNDS: is below 10. Leave it at 12.")
+    return rules
+
+
+def _mail_faults(settings: Settings) -> list[str]:
+    if settings.development:
+        return []
+    faults = []
+    if settings.mail_server == GMAIL and not settings.mail_username:
+        faults.append("MAIL_USERNAME: is needed by the default MAIL_SERVER. Set it, or your own MAIL_SERVER.")
+    if not (settings.mail_default_sender or settings.mail_username):
+        faults.append("MAIL_DEFAULT_SENDER: no sender. Set the address that mail comes from.")
+    return faults
+
+
+def _secret_faults(settings: Settings) -> list[str]:
+    faults: list[str] = []
+    seen: set[str] = set()
+    for name in SECRETS:
+        ring: tuple[str, ...] = getattr(settings, name)
+        if problem := _secret_problem(name, ring, seen):
+            faults.append(f"{name.upper()}: {problem}. Set it to a fresh one: {recipe(name)}")
+        seen.update(ring)
+    return faults
+
+
+def _secret_problem(name: str, ring: tuple[str, ...], seen: set[str]) -> str | None:
+    if not ring:
+        return "is not set"
+    if any(PLACEHOLDER.search(key) for key in ring):
+        return "is a placeholder"
+    if name == "fernet_key" and not all(is_fernet_key(key) for key in ring):
+        return "is not 32 bytes in URL-safe base64"
+    if any(len(key.encode()) < 32 or len(set(key)) < 8 for key in ring):
+        return "is shorter than 32 bytes, or too regular"
+    return "is used twice" if seen.intersection(ring) or len(set(ring)) < len(ring) else None
+
+
+def recipe(name: str) -> str:
+    """A command that prints a fresh value."""
+    if name == "fernet_key":
+        return 'python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+    return 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+
+
+def is_fernet_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except ValueError:
+        return False

@@ -1,0 +1,143 @@
+"""The laws that no linter knows, as functions of a folder: each returns its offences, one sentence for each."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.house.sources import OUTSIDE, Source, imports, sources
+
+MAY_IMPORT = {
+    "config": "",
+    "errors": "",
+    "extensions": "config",
+    "database": "config",
+    "logs": "config",
+    "envfile": "config",
+    "environment": "config",
+    "model": "database",
+    "migrations": "database model",
+    "services": "config database errors extensions model services",
+    "flows": "config errors extensions services",
+    "resources": "config database errors extensions flows resources services",
+    "jobs": "database extensions services",
+    "app": "config database envfile environment errors extensions flows jobs logs model resources services",
+    "serve": "app config database envfile environment errors extensions flows jobs logs model resources services",
+}
+"""What of ours each storey may import; a new single file needs its line here."""
+READS_THE_REQUEST = {"request", "g", "session", "request_ctx", "has_request_context", "after_this_request"} | {
+    *("get_jwt", "get_jwt_identity", "get_current_user", "current_user", "verify_jwt_in_request", "jwt_required"),
+}
+MAY_READ_THE_REQUEST = {
+    "resources": READS_THE_REQUEST,
+    "app": READS_THE_REQUEST,
+    "logs": {"g", "has_request_context"},
+    "extensions": {"request"},  # whom the limits count
+}
+COMMIT_SITES = ("database.py", "migrations/env.py")
+SQL_THAT_COMMITS = re.compile(r"(COMMIT|BEGIN|AUTOCOMMIT)( [A-Z]+)*;?")
+LONGEST_FUNCTION = 40
+LONGEST_FILE = {"model.py": 500, "tests": 400, "benchmarks": 400}
+EMPTY_WORDS = re.compile(r"Manager|Helper|Handler|Util")
+
+
+def upward_imports(folder: Path) -> list[str]:
+    """Imports against the order of the storeys; `app.py` may import `serve` in its last block only."""
+    found = []
+    for source in sources(folder):
+        if source.storey not in MAY_IMPORT:
+            found.append(f"{source.path} has no place in the order: give it a line in MAY_IMPORT")
+            continue
+        allowed = MAY_IMPORT[source.storey].split()
+        last_block = _last_block(source) if source.path == "app.py" else set()
+        for one in imports(source):
+            ours = one.top in MAY_IMPORT or one.top in OUTSIDE
+            if ours and one.top not in allowed and not (one.top == "serve" and one.node in last_block):
+                found.append(f"{source.path}:{one.node.lineno} imports {one.module}")
+    return found
+
+
+def _last_block(source: Source) -> set[ast.AST]:
+    """What stands under `if __name__ == "__main__"`."""
+    guard = "__name__ == '__main__'"
+    blocks = [node for node in source.tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == guard]
+    return {inner for block in blocks for inner in ast.walk(block)}
+
+
+def flask_in_settings(folder: Path) -> list[str]:
+    """Settings know nothing of Flask."""
+    return [
+        f"config.py:{one.node.lineno} imports {one.module}"
+        for source in sources(folder)
+        if source.path == "config.py"
+        for one in imports(source)
+        if one.top.startswith("flask")
+    ]
+
+
+def request_readers(folder: Path) -> list[str]:
+    """Below the resources nobody touches the request. A plain `import flask` would hide who does."""
+    found = []
+    for source in sources(folder):
+        allowed = MAY_READ_THE_REQUEST.get(source.storey, set())
+        for one in imports(source):
+            hidden = one.top == "flask" and one.name in ("", "*", "globals", "ctx")
+            reads = one.top.startswith("flask") and one.name in READS_THE_REQUEST - allowed
+            if reads or hidden:
+                found.append(f"{source.path}:{one.node.lineno} imports {one.module}.{one.name}".rstrip("."))
+    return found
+
+
+def commit_sites(folder: Path) -> list[str]:
+    """Transactions begun or committed elsewhere. `begin` may be a flow's verb: then its module comes from flows."""
+    found = []
+    for source in sources(folder):
+        if source.path in COMMIT_SITES or source.path.startswith("migrations/versions/"):
+            continue
+        flows = {one.name for one in imports(source) if one.module == "flows"}
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Attribute) and node.attr in ("commit", "begin", "begin_nested"):
+                if node.attr == "commit" or ast.unparse(node.value) not in flows:
+                    found.append(f"{source.path}:{node.lineno} {ast.unparse(node)}")
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL_THAT_COMMITS.fullmatch(node.value):
+                found.append(f"{source.path}:{node.lineno} {node.value}")
+    return found
+
+
+def long_functions(folder: Path) -> list[str]:
+    """Functions above the cap, everywhere but in generated migrations."""
+    return [
+        f"{source.path}:{node.lineno} {node.name} has {length} lines"
+        for source in sources(folder, outside=True)
+        if not source.path.startswith("migrations/versions/")
+        for node in ast.walk(source.tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if (length := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+
+
+def long_files(folder: Path) -> list[str]:
+    """Files above their cap."""
+    return [
+        f"{source.path} has {length} lines"
+        for source in sources(folder, outside=True)
+        if not source.path.startswith("migrations/versions/")
+        if (length := len(source.text.splitlines())) > LONGEST_FILE.get(source.path, LONGEST_FILE.get(source.storey, 250))
+    ]
+
+
+def empty_names(folder: Path) -> list[str]:
+    """Classes whose name says nothing, unless a library's class is their base."""
+    found = []
+    for source in sources(folder, outside=True):
+        libraries = {
+            (alias.asname or alias.name).split(".")[0]
+            for one in imports(source)
+            if one.top not in MAY_IMPORT and one.top not in OUTSIDE
+            for alias in one.node.names
+        }
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef) and EMPTY_WORDS.search(node.name):
+                bases = {ast.unparse(base).split(".")[0].split("[")[0] for base in node.bases}
+                if not bases & libraries:
+                    found.append(f"{source.path}:{node.lineno} {node.name}")
+    return found

@@ -1,0 +1,16 @@
+"""Proportions: small functions, small files, names that say something."""
+
+from tests.house import laws
+from tests.house.sources import ROOT
+
+
+def test_functions_have_at_most_40_lines() -> None:
+    assert laws.long_functions(ROOT) == []
+
+
+def test_files_keep_their_cap() -> None:
+    assert laws.long_files(ROOT) == []
+
+
+def test_no_class_has_a_name_that_says_nothing() -> None:
+    assert laws.empty_names(ROOT) == []

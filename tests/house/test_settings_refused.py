@@ -1,0 +1,131 @@
+"""Bad settings never start: every fault at once, each with its cure, none with the secret in it."""
+
+import base64
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import ROOT, SECRETS, Settings
+from environment import SettingsRefused, load
+from tests.conftest import SECRETS as KEYS
+
+GOOD = {
+    "FLASK_ENV": "production",
+    "BASE_URL": "https://auth.example.org",
+    "MAIL_USERNAME": "door@example.org",
+    "LOG_FILE": "",
+} | KEYS
+OTHER = base64.urlsafe_b64encode(bytes(range(100, 132))).decode()
+NAMES = [name.upper() for name in SECRETS]
+WEAK = {
+    "missing": "",
+    "a placeholder": "change-me-change-me-change-me-change-me-0123456789",
+    "short": "fuZa5xqL81",
+    "too regular": "ab" * 40,
+    "short beneath a good one": f"{OTHER},fuZa5xqL81",
+    "twice in its ring": f"{OTHER},{OTHER}",
+}
+NO_FERNET_KEYS = {
+    "31 bytes": base64.urlsafe_b64encode(bytes(range(31))).decode(),
+    "33 bytes": base64.urlsafe_b64encode(bytes(range(33))).decode(),
+    "hexadecimal": bytes(range(32)).hex(),
+    "cut off": OTHER[:-2],
+    "bad beneath a good one": f"{OTHER},{bytes(range(32)).hex()}",
+}
+PRODUCTION_FAULTS = {
+    "no public address": ("BASE_URL", {"BASE_URL": ""}),
+    "Gmail without a user": ("MAIL_USERNAME", {"MAIL_USERNAME": "", "MAIL_DEFAULT_SENDER": "door@example.org"}),
+    "no sender": ("MAIL_DEFAULT_SENDER", {"MAIL_USERNAME": "", "MAIL_SERVER": "mail.example.org"}),
+    "weak bcrypt": ("BCRYPT_LOG_ROUNDS", {"BCRYPT_LOG_ROUNDS": "9"}),
+    "TLS twice": ("MAIL_USE_SSL", {"MAIL_USE_SSL": "true"}),
+    "an address without scheme": ("BASE_URL", {"BASE_URL": "auth.example.org"}),
+    "an origin with a path": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://app.example.org/app"}),
+    "an unknown database": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "oracle://x"}),
+    "a port that is none": ("PORT", {"PORT": "70000"}),
+    "an unknown environment": ("FLASK_ENV", {"FLASK_ENV": "staging"}),
+}
+NOTHING = {
+    "FLASK_ENV": "production",
+    "PORT": "many",
+    "WEB_CONCURRENCY": "many",
+    "RATELIMIT_ENABLED": "on",
+    "BCRYPT_LOG_ROUNDS": "4",
+}
+NOTHING_FAULTS = NOTHING.keys() - {"FLASK_ENV"} | {*NAMES, "BASE_URL", "MAIL_USERNAME", "MAIL_DEFAULT_SENDER"}
+
+
+def faults_of(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(SettingsRefused) as refused:
+        load(environ)
+    return refused.value.faults
+
+
+def named(faults: list[str]) -> list[str]:
+    return [fault.split(":")[0] for fault in faults]
+
+
+def test_good_settings_are_taken() -> None:
+    assert not load(GOOD).development
+
+
+def test_production_is_what_nobody_chose() -> None:
+    assert load({name: value for name, value in GOOD.items() if name != "FLASK_ENV"}).flask_env == "production"
+
+
+def test_all_faults_are_listed_at_once_each_with_its_cure() -> None:
+    faults = faults_of(NOTHING)
+    assert set(named(faults)) == NOTHING_FAULTS
+    assert len(faults) == len(NOTHING_FAULTS)
+    assert all(re.fullmatch(r"[A-Z_]+: [^.]+\. .{12,}", fault) for fault in faults), faults
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("weakness", WEAK)
+def test_a_weak_secret_is_refused_and_not_shown(name: str, weakness: str) -> None:
+    faults = faults_of(GOOD | {name: WEAK[weakness]})
+    assert named(faults) == [name]
+    assert not [key for key in WEAK[weakness].split(",") if key and key in faults[0]]
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_one_secret_is_not_used_for_two_things(name: str) -> None:
+    assert named(faults_of(GOOD | {name: f"{OTHER},{GOOD[NAMES[0]]}"})) == [name]
+
+
+@pytest.mark.parametrize("kind", NO_FERNET_KEYS)
+def test_a_fernet_key_has_32_bytes_in_url_safe_base64(kind: str) -> None:
+    assert named(faults_of(GOOD | {"FERNET_KEY": NO_FERNET_KEYS[kind]})) == ["FERNET_KEY"]
+
+
+@pytest.mark.parametrize("kind", PRODUCTION_FAULTS)
+def test_a_production_fault_refuses_the_start(kind: str) -> None:
+    name, changes = PRODUCTION_FAULTS[kind]
+    assert named(faults_of(GOOD | changes)) == [name]
+
+
+def test_development_listens_on_loopback_unless_told_otherwise() -> None:
+    remote = {"FLASK_ENV": "development", "HOST": "0.0.0.0"} | KEYS
+    assert named(faults_of(remote)) == ["HOST"]
+    assert load(remote | {"DEV_ALLOW_REMOTE": "true"}).host == "0.0.0.0"
+
+
+def test_the_server_exits_78_and_prints_every_fault(tmp_path: Path) -> None:
+    # Empty ones also hide what a developer's .env says.
+    empty = {name.upper(): "" for name in Settings.model_fields} | {f"{name}_FILE": "" for name in (*NAMES, "MAIL_PASSWORD")}
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "app.py")],
+        env={"PATH": os.environ["PATH"], **empty, **NOTHING},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 78, ended.stderr
+    assert [fault for fault in faults_of(NOTHING) if f"  - {fault}\n" not in ended.stderr] == []
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
