@@ -13,11 +13,10 @@ from extensions import settings
 
 
 class HandOver(Exception):
-    """The letter was not taken; `code` is the SMTP answer, 0 where there was none."""
+    """The letter was not taken; its text is the SMTP answer's code or the kind of fault, never an address."""
 
-    def __init__(self, code: int, *, permanent: bool) -> None:
-        super().__init__(f"SMTP answer {code}" if code else "no connection")
-        self.code = code
+    def __init__(self, reason: str, *, permanent: bool) -> None:
+        super().__init__(reason)
         self.permanent = permanent
 
 
@@ -68,16 +67,19 @@ def _send(message: Message) -> None:
     try:
         with VerifiedConnection(current_app.extensions["mail"]) as connection:
             connection.send(message)
-    except smtplib.SMTPAuthenticationError as error:
-        # The operator's mistake, not the letter's: it waits until the settings are right.
-        raise HandOver(error.smtp_code, permanent=False) from error
     except smtplib.SMTPRecipientsRefused as error:
-        code = next(iter(error.recipients.values()))[0]
-        raise HandOver(code, permanent=code >= 500) from error
-    except smtplib.SMTPResponseException as error:
-        raise HandOver(error.smtp_code, permanent=error.smtp_code >= 500) from error
+        raise _refused(next(iter(error.recipients.values()))[0]) from error
+    except smtplib.SMTPDataError as error:
+        raise _refused(error.smtp_code) from error
     except (OSError, smtplib.SMTPException) as error:
-        raise HandOver(0, permanent=False) from error
+        # Also a refused password or sender: the operator's mistake, not the letter's. It waits until that is mended.
+        code = getattr(error, "smtp_code", "")
+        raise HandOver(f"{type(error).__name__} {code}".strip(), permanent=False) from error
+
+
+def _refused(code: int) -> HandOver:
+    """What the server says of this letter. 530 (RFC 4954 §6) asks for a password, which is not the letter's fault."""
+    return HandOver(f"SMTP answer {code}", permanent=code >= 500 and code != 530)
 
 
 def mailbox() -> Path:
