@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+import commands
 import errors
 import extensions
 import logs
@@ -46,6 +47,8 @@ log = logging.getLogger("latchkey")
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI app. Without settings, those of the environment; faulty ones end the process. Jobs are started by the server."""
+    if settings is None and commands.needs_no_settings(sys.argv):
+        return commands.bare_app()
     settings = settings or settings_or_exit()
     logs.set_up(settings)
     app = Flask("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
@@ -61,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _limit(app, settings)
     _frame(app, settings)
     _render_errors(app)
+    app.cli.add_command(commands.keys)
     return app
 
 
@@ -79,7 +83,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings),
         "SQLALCHEMY_BINDS": {"reader": {"url": settings.sqlalchemy_database_uri, **reader_options(settings)}},
         "JWT_SECRET_KEY": settings.jwt_secret_key[0],
-        "JWT_ALGORITHM": "HS256",
+        "JWT_ALGORITHM": settings.jwt_algorithm,
         "JWT_ENCODE_ISSUER": settings.issuer,
         "JWT_DECODE_ISSUER": settings.issuer,
         "JWT_ENCODE_AUDIENCE": settings.jwt_audience,

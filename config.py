@@ -83,6 +83,12 @@ class Settings(BaseModel):
     password_pepper: Ring = Field((), description="keys the pre-hash of passwords; a ring: the first hashes, all verify")
     fernet_key: Ring = Field((), description="encrypts secrets at rest; a ring of 32 bytes each in URL-safe base64")
 
+    jwt_algorithm: Literal["HS256", "EdDSA", "ES256"] = Field(
+        "HS256", description="signs tokens; `EdDSA` and `ES256` with key files, so that others can verify"
+    )
+    jwt_private_keys: Annotated[tuple[str, ...], BeforeValidator(_ring)] = Field(
+        (), description="PEM files for `EdDSA` or `ES256`, comma-separated: the first signs, all verify"
+    )
     jwt_issuer: str | None = Field(None, description="claim `iss`; `BASE_URL` where not set")
     jwt_audience: str = Field("latchkey", min_length=1, description="claim `aud`")
     jwt_access_token_expires: Seconds = Field(1800, description="life of an access token, seconds")

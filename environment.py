@@ -68,7 +68,7 @@ def _cure(name: str) -> str:
 
 
 def _cross_faults(settings: Settings) -> list[str]:
-    rules = [*_secret_faults(settings), *_mail_faults(settings)]
+    rules = [*_secret_faults(settings), *_mail_faults(settings), *_key_faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     if settings.development and not loopback and not settings.dev_allow_remote:
         rules.append("HOST: development listens on loopback only. Set HOST=127.0.0.1, or DEV_ALLOW_REMOTE=true.")
@@ -79,6 +79,15 @@ def _cross_faults(settings: Settings) -> list[str]:
     if not settings.development and settings.bcrypt_log_rounds < 10:
         rules.append("BCRYPT_LOG_ROUNDS: is below 10. Leave it at 12.")
     return rules
+
+
+def _key_faults(settings: Settings) -> list[str]:
+    cure = "Make one with `flask keys new`, and name its file."
+    if settings.jwt_algorithm == "HS256":
+        return []
+    missing = [path for path in settings.jwt_private_keys if not Path(path).is_file()]
+    faults = [f"JWT_PRIVATE_KEYS: {path} is not a file. {cure}" for path in missing]
+    return faults if settings.jwt_private_keys else [f"JWT_PRIVATE_KEYS: is not set. {cure}"]
 
 
 def _mail_faults(settings: Settings) -> list[str]:

@@ -4,7 +4,7 @@ from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.mailbox import Mailbox
 from resources.profile import Profile
-from resources.service import Docs, DocsFile, Healthz, Index, OpenApi, ProblemPage
+from resources.service import Docs, DocsFile, Healthz, Index, Jwks, OpenApi, ProblemPage
 from resources.sessions import OneSession, Sessions
 from resources.signup import SignUp
 from resources.token_refresh import Refresh
@@ -25,6 +25,7 @@ ROUTES: dict[str, type[Resource]] = {
     "/": Index,
     "/healthz": Healthz,
     "/openapi.json": OpenApi,
+    "/.well-known/jwks.json": Jwks,
     "/docs": Docs,
     "/docs/<string:name>": DocsFile,
     "/problems/<string:code>": ProblemPage,

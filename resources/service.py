@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from errors import NotFound
 from extensions import settings
+from flows import service
 from resources import answers, openapi, pages, problems
 from resources.audience import is_api_client
 from resources.contract import Access, contract
@@ -66,6 +67,18 @@ class OpenApi(Resource):
     def get(self) -> Response:
         """This document."""
         return answers.json(openapi.document(current_app))
+
+
+class Jwks(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(media=("application/json",))
+    def get(self) -> Response:
+        """The public keys that verify tokens (RFC 7517); an empty set with HS256."""
+        answer = answers.json(service.key_set())
+        answer.headers["Cache-Control"] = "public, max-age=300"
+        return answer
 
 
 class Docs(Resource):

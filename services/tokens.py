@@ -8,11 +8,11 @@ from typing import Any
 
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt.exceptions import InvalidTokenError, PyJWTError
+from jwt.exceptions import PyJWTError
 
 from errors import TokenExpired, TokenInvalid
-from extensions import jwt, settings
-from services import clock, keys
+from extensions import settings
+from services import clock, signing
 
 ACCESS, REFRESH = "access", "refresh"
 LONGEST = 4096
@@ -65,20 +65,12 @@ def _claims(grant: Grant, jti: str, seconds: int) -> dict[str, Any]:
 
 
 def _derived(purpose: str, jti: str) -> str:
-    digest = hashlib.sha256(f"{purpose}:{jti}:{settings().jwt_secret_key[0]}".encode()).digest()
+    digest = hashlib.sha256(f"{purpose}:{jti}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def _header() -> dict[str, str]:
-    return {"kid": keys.short_id(settings().jwt_secret_key[0])}
-
-
-@jwt.decode_key_loader
-def _key(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    for secret in settings().jwt_secret_key:
-        if header.get("kid") == keys.short_id(secret):
-            return secret
-    raise InvalidTokenError("unknown kid")
+    return {"kid": signing.ring()[0].kid}
 
 
 def read(text: str, *kinds: str) -> Claims:

@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "services": "config database errors extensions model services",
     "flows": "config errors extensions services",
     "resources": "config database errors extensions flows resources services",
+    "commands": "services",
     "jobs": "database extensions services",
-    "app": "config database envfile environment errors extensions flows jobs logs model resources services",
-    "serve": "app config database envfile environment errors extensions flows jobs logs model resources services",
+    "app": "commands config database envfile environment errors extensions flows jobs logs model resources services",
+    "serve": "app commands config database envfile environment errors extensions flows jobs logs model resources services",
 }
 """What of ours each storey may import; a new single file needs its line here."""
 READS_THE_REQUEST = {"request", "g", "session", "request_ctx", "has_request_context", "after_this_request"} | {

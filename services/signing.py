@@ -1,0 +1,93 @@
+"""The keys that sign tokens: a ring of which the first signs and all verify; public halves as JWKS (RFC 7517)."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
+from jwt.exceptions import InvalidTokenError
+
+from extensions import jwt, settings
+from services import keys
+
+
+class KeyRefused(ValueError):
+    """A key file that cannot be read, or does not hold a key for the algorithm."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """`public`: the JWK that others verify with; None for a shared secret."""
+
+    kid: str
+    signs: Any = field(repr=False)
+    verifies: Any = field(repr=False)
+    public: dict[str, str] | None
+
+
+def ring() -> list[Key]:
+    """The configured keys; raises KeyRefused."""
+    chosen = settings()
+    if chosen.jwt_algorithm == "HS256":
+        return [Key(keys.short_id(secret), secret, secret, None) for secret in chosen.jwt_secret_key]
+    return _from_files(chosen.jwt_algorithm, chosen.jwt_private_keys)
+
+
+def key_set() -> dict[str, Any]:
+    """The JWKS document; empty with HS256, whose keys are secret."""
+    return {"keys": [key.public for key in ring() if key.public]}
+
+
+@lru_cache(maxsize=8)
+def _from_files(algorithm: str, paths: tuple[str, ...]) -> list[Key]:
+    return [from_pem(algorithm, _read(path)) for path in paths]
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise KeyRefused(f"{path} cannot be read") from error
+
+
+def from_pem(algorithm: str, pem: bytes) -> Key:
+    """A private key in PEM (PKCS #8); its `kid` is the thumbprint of the public half (RFC 7638)."""
+    try:
+        private = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise KeyRefused("not an unencrypted private key in PEM") from error
+    if algorithm == "EdDSA" and isinstance(private, Ed25519PrivateKey):
+        jwk = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    elif algorithm == "ES256" and isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
+        jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    else:
+        raise KeyRefused(f"not a key for {algorithm}")
+    kid = thumbprint(jwk)
+    return Key(kid, private, private.public_key(), jwk | {"kid": kid, "alg": algorithm, "use": "sig"})
+
+
+def thumbprint(jwk: dict[str, str]) -> str:
+    """RFC 7638 §3: SHA-256 over the required members in order, base64url without padding."""
+    members = {name: jwk[name] for name in sorted({"crv", "kty", "x", "y"} & jwk.keys())}
+    digest = hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+@jwt.encode_key_loader
+def _signing_key(identity: object) -> Any:
+    return ring()[0].signs
+
+
+@jwt.decode_key_loader
+def _verifying_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
+    for key in ring():
+        if header.get("kid") == key.kid:
+            return key.verifies
+    raise InvalidTokenError("unknown kid")

@@ -1,0 +1,106 @@
+"""Tokens signed by key files: others verify them, a ring rotates, shared secrets are refused."""
+
+import base64
+import hmac
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from flask_migrate import upgrade
+from jwt import PyJWK
+
+from app import create_app
+from services import signing
+from tests.conftest import SECRETS, settings_with
+from tests.parts.smtp import MailServer
+from tests.people import House
+
+ROOT = Path(__file__).parents[2]
+
+
+def new_key(folder: Path, name: str, algorithm: str) -> Path:
+    """What `flask keys new` prints, with no settings at all."""
+    flask = [sys.executable, "-m", "flask", "--app", "app", "keys", "new", "--algorithm", algorithm]
+    made = subprocess.run(
+        flask, cwd=ROOT, env={"PATH": "", "FLASK_ENV": "production"}, capture_output=True, text=True, check=True
+    )
+    (folder / name).write_text(made.stdout)
+    return folder / name
+
+
+@pytest.fixture(params=["EdDSA", "ES256"])
+def algorithm(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def keys(tmp_path: Path, algorithm: str) -> list[Path]:
+    return [new_key(tmp_path, name, algorithm) for name in ("old.pem", "new.pem")]
+
+
+@pytest.fixture
+def houses(tmp_path: Path, keys: list[Path], algorithm: str, smtp: dict[str, str], mail_server: MailServer) -> list[House]:
+    """One service before, during and after the rotation from the old key to the new one."""
+    mail_server.clear()
+    old, new = keys
+    uri = f"sqlite:///{tmp_path / 'keys.db'}"
+    rings = (f"{old}", f"{new},{old}", f"{new}")
+    made = []
+    for ring in rings:
+        files = {"JWT_ALGORITHM": algorithm, "JWT_PRIVATE_KEYS": ring}
+        made.append(House(create_app(settings_with(SQLALCHEMY_DATABASE_URI=uri, **files, **smtp)), mail_server))
+    with made[0].app.app_context():
+        upgrade()
+        made[0].account()
+    return made
+
+
+def test_anybody_verifies_a_token_by_the_key_set(houses: list[House], algorithm: str) -> None:
+    access, _ = houses[0].tokens()
+    (public,) = houses[0].get("/.well-known/jwks.json").get_json()["keys"]
+    assert not {"d", "k"} & public.keys()
+    assert public["kid"] == signing.thumbprint(public) == jwt.get_unverified_header(access)["kid"]
+    claims = jwt.decode(access, PyJWK(public), [algorithm], audience="latchkey", issuer="http://127.0.0.1:5000")
+    assert claims["type"] == "access"
+
+
+def test_rotation_refuses_no_honest_call_and_then_retires_the_old_key(houses: list[House]) -> None:
+    before, during, after = houses
+    access, refresh = before.tokens()
+    assert during.get("/profile", access).status_code == 200
+    renewed = during.post("/refresh", token=refresh).get_json()
+    assert after.get("/profile", renewed["access_token"]).status_code == 200
+    assert after.get("/profile", access).get_json()["code"] == "token_invalid"
+    assert len(during.get("/.well-known/jwks.json").get_json()["keys"]) == 2
+
+
+def test_a_shared_secret_signs_nothing_any_more(houses: list[House], keys: list[Path]) -> None:
+    access, _ = houses[0].tokens()
+    public = load_pem_private_key(keys[0].read_bytes(), None).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    payload = access.split(".")[1]
+    for secret in (pem, SECRETS["JWT_SECRET_KEY"].encode()):
+        for kid in (jwt.get_unverified_header(access)["kid"], "x"):
+            header = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": kid}).encode()).decode().rstrip("=")
+            signed = hmac.digest(secret, f"{header}.{payload}".encode(), "sha256")
+            forged = f"{header}.{payload}.{base64.urlsafe_b64encode(signed).decode().rstrip('=')}"
+            assert houses[0].get("/profile", forged).get_json()["code"] == "token_invalid"
+
+
+def test_the_thumbprint_is_that_of_rfc_8037() -> None:
+    public = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    assert signing.thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
+    pem = new_key(tmp_path, "ec.pem", "ES256").read_bytes()
+    with pytest.raises(signing.KeyRefused, match="EdDSA"):
+        signing.from_pem("EdDSA", pem)
+
+
+def test_the_key_set_is_empty_with_shared_secrets(house: House) -> None:
+    assert house.get("/.well-known/jwks.json").get_json() == {"keys": []}
