@@ -59,10 +59,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         # No x_host: a forwarded host would end in mailed links.
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    _frame(app, settings)  # first: what the extensions refuse has a request id too, and what they add is seen last
     _bind_extensions(app, settings)
     routes.register(Api(app, catch_all_404s=False))
     _limit(app, settings)
-    _frame(app, settings)
     _render_errors(app)
     app.cli.add_command(commands.keys)
     return app
@@ -109,7 +109,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
     extensions.cors.init_app(
         app,
-        origins="*" if "*" in origins else [_origin(origin) for origin in origins if origin],
+        origins="*" if "*" in origins else [_exactly(origin) for origin in origins if origin],
         send_wildcard="*" in origins,
         vary_header=True,
         allow_headers=ALLOWED,
@@ -118,8 +118,9 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     )
 
 
-def _origin(address: str) -> str:
-    return "/".join(address.split("/")[:3])
+def _exactly(address: str) -> re.Pattern[str]:
+    """The address's origin and nothing else; Flask-CORS guesses from a plain string whether it is a pattern."""
+    return re.compile(re.escape("/".join(address.split("/")[:3])) + r"\Z")
 
 
 def _limit(app: Flask, settings: Settings) -> None:
@@ -154,6 +155,7 @@ def _frame(app: Flask, settings: Settings) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.request_id
+        response.vary.add("Origin")
         if expires := g.get("idle_expires"):
             response.headers["Session-Idle-Expires"] = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
         if response.status_code not in (429, 503):

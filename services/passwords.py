@@ -37,7 +37,7 @@ def _length_problems(password: str) -> list[str]:
 
 def _guess_problems(password: str, context: tuple[str, ...]) -> list[str]:
     text = normal(password)
-    if len(text) > settings().password_max_length:
+    if not text or len(text) > settings().password_max_length:
         return []
     words = [part.lower() for word in (*context, settings().service_name) for part in (word, word.split("@")[0]) if part]
     if text.lower() in COMMON:

@@ -1,0 +1,119 @@
+"""Bodies as a real connection brings them: in chunks, too long, or cut short. Served by gunicorn, as in production."""
+
+import json
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SECRETS
+from tests.parts.ports import LOOPBACK
+from tests.parts.service import Service
+from tests.people import PASSWORD
+
+BODY = json.dumps({"username": "ada", "email": "ada@example.org", "password": PASSWORD}).encode()
+HEAD = f"POST /signup HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+
+
+@pytest.fixture(scope="module", params=["production", "development"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Path]]:
+    file = tmp_path_factory.mktemp("cut") / "cut.db"
+    own = {
+        "FLASK_ENV": str(request.param),
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{file}",
+        "MAIL_DEFAULT_SENDER": "door@example.org",
+        "MAIL_SERVER": LOOPBACK,
+        "SCHEDULER_ENABLED": "false",
+        "RATELIMIT_ENABLED": "false",
+        "BCRYPT_LOG_ROUNDS": "10",
+        "LOG_FILE": "",
+    }
+    with Service(SECRETS | own) as running:
+        yield running, file
+
+
+def talk(port: int, sent: bytes) -> tuple[int, dict[str, object]]:
+    """The status and the document that a connection gives back; 0 where it was closed without an answer."""
+    received = b""
+    with socket.create_connection((LOOPBACK, port), timeout=20) as connection:
+        # The server may answer and close before it has read everything.
+        with suppress(OSError):
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            while piece := connection.recv(65536):
+                received += piece
+    if not received:
+        return 0, {}
+    head, _, body = received.partition(b"\r\n\r\n")
+    document = json.loads(body) if b"application/" in head.lower() else {}
+    return int(received.split()[1]), document
+
+
+def chunked(raw: bytes, *, size: int = 1000, ended: bool = True) -> bytes:
+    pieces = [raw[index : index + size] for index in range(0, len(raw), size)]
+    chunks = b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces)
+    return f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks + b"0\r\n\r\n" * ended
+
+
+def declared(raw: bytes, length: int) -> bytes:
+    return f"{HEAD}Content-Length: {length}\r\n\r\n".encode() + raw
+
+
+def users(file: Path) -> int:
+    with sqlite3.connect(file) as connection:
+        count: int = connection.execute("SELECT COUNT(*) FROM users").fetchone()[0]
+        connection.execute("DELETE FROM letters")
+        connection.execute("DELETE FROM users")
+    connection.close()
+    return count
+
+
+def test_a_whole_body_is_taken_at_once_and_in_chunks(service: tuple[Service, Path]) -> None:
+    running, file = service
+    for sent in (declared(BODY, len(BODY)), chunked(BODY, size=7), chunked(BODY.ljust(65536))):
+        assert talk(running.port, sent)[0] == 201
+        assert users(file) == 1
+
+
+@pytest.mark.parametrize("size", [65537, 200_000])
+def test_a_body_past_the_limit_is_refused_in_chunks_and_declared(service: tuple[Service, Path], size: int) -> None:
+    running, file = service
+    for sent in (chunked(BODY.ljust(size)), declared(BODY.ljust(size), size), declared(b"", 2_000_000_000)):
+        status, problem = talk(running.port, sent)
+        assert (status, problem.get("code")) in {(413, "payload_too_large"), (0, None)}
+    assert users(file) == 0
+
+
+def test_a_small_body_past_the_limit_is_answered_not_just_cut_off(service: tuple[Service, Path]) -> None:
+    running, _ = service
+    assert talk(running.port, chunked(BODY.ljust(65537)))[1]["code"] == "payload_too_large"
+    assert talk(running.port, declared(BODY.ljust(65537), 65537))[1]["code"] == "payload_too_large"
+
+
+@pytest.mark.parametrize("missing", [1, 20, 1000])
+def test_a_body_shorter_than_declared_is_never_taken_as_whole(service: tuple[Service, Path], missing: int) -> None:
+    running, file = service
+    status, problem = talk(running.port, declared(BODY, len(BODY) + missing))
+    assert (status, problem.get("code")) in {(400, "malformed_json"), (0, None)}
+    assert users(file) == 0
+
+
+def test_a_chunked_body_without_its_end_is_never_taken_as_whole(service: tuple[Service, Path]) -> None:
+    running, file = service
+    for sent in (chunked(BODY, ended=False), chunked(BODY, ended=False)[:-2], chunked(BODY, ended=False)[:-30]):
+        status, _ = talk(running.port, sent)
+        assert status == 0 or 400 <= status < 500
+    assert users(file) == 0
+
+
+def test_unreadable_chunks_are_refused(service: tuple[Service, Path]) -> None:
+    running, file = service
+    head = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+    for rest in (b"zz\r\n" + BODY, b"-1\r\n" + BODY, b"ffffffffffffffff\r\n" + BODY):
+        status, _ = talk(running.port, head + rest)
+        assert status == 0 or 400 <= status < 500
+    assert users(file) == 0
