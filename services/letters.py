@@ -32,11 +32,13 @@ def _sign_up(order: dict[str, str]) -> Written | None:
     pending = users.get(order["user_id"])
     if pending is None or pending.email_confirmed_at:
         return None
+    users.lock_address(pending.email)
     owner = users.owner_of(pending.email)
     return _already_there(owner) if owner else _confirmation(pending.email, [pending])
 
 
 def _resend(order: dict[str, str]) -> Written | None:
+    users.lock_address(order["email"])
     owner = users.owner_of(order["email"])
     pending = users.pending_for(order["email"])
     if owner:

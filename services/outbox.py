@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 
-from database import changed, db, rows, unit_of_work
+from database import changed, db, rows, unit_of_work, was_lost
 from extensions import settings
 from model import Letter
 from services import clock, keys, letters, mint, names, post, vault
@@ -52,6 +52,11 @@ def deliver_due() -> None:
         except vault.VaultRefused:
             log.error("letter %s cannot be decrypted: is FERNET_KEY the one it was written with?", letter_id)
             _finish(letter_id, lease_id, "given_up")
+        except Exception as error:
+            if was_lost(error):
+                raise
+            log.error("letter %s met an unexpected fault", letter_id, exc_info=error)
+            _after_fault(letter_id, lease_id, post.HandOver(type(error).__name__, permanent=False))
 
 
 def _claim() -> tuple[str, str] | None:

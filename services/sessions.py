@@ -114,7 +114,8 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     in_grace = now <= row.refreshed_at + timedelta(seconds=settings().refresh_reuse_seconds)
     if row.parent_jti == claims.jti and in_grace:
         return _grant(row, row.users_is_admin)
-    end(claims.session_id, "token_reused")
+    if not end(claims.session_id, "token_reused"):
+        raise SessionEnded("token_reused")
     audit.record("token_reused", client, user_id=row.user_id, session_id=row.id)
     return TokenReused()
 

@@ -78,6 +78,12 @@ def pending_for(email: str) -> list[Account]:
     return _found(wanted.order_by(User.created_at.desc(), User.id).limit(PENDING_LINKS))
 
 
+def lock_address(email: str) -> None:
+    """Until the unit of work ends, nobody else counts what was mailed to this address."""
+    key = names.address_key(email)
+    db.session.execute(select(User.id).where(User.email_key == key).order_by(User.id).with_for_update()).all()
+
+
 def is_username_free(username: str) -> bool:
     return not rows(select(User.id).where(User.username_key == names.username_key(username)))
 
