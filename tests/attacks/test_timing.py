@@ -21,7 +21,7 @@ from tests.attacks.doors import Answer, call, connected
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
-pytestmark = pytest.mark.timeout(1500)  # the full figures take their time
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(1500)]  # the full figures take their time
 WARM_UPS = 20
 OF_ITS_OWN = {
     "Date",
