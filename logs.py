@@ -46,9 +46,17 @@ class _Discreet:
 class _Text(_Discreet, logging.Formatter):
     """One line, then the frames of an exception."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None  # another handler may have left the whole message there
+        return super().format(record)
+
 
 class _Json(_Discreet, JsonFormatter):
     """One object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None
+        return super().format(record)
 
 
 def set_up(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Every refusal says what it is, in one vocabulary: class, page and OpenAPI document."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +69,9 @@ def documented(document: dict[str, Any]) -> set[tuple[int, str]]:
 def test_every_refusal_is_documented_with_its_status_and_nothing_else_is(document: dict[str, Any]) -> None:
     unknown_paths = {(404, "not_found")}
     assert documented(document) | unknown_paths == {(refusal.status, refusal.code) for refusal in EVERY}
+
+
+def test_every_refusal_is_reached_by_a_test() -> None:
+    tests = [file for file in Path(__file__).parents[1].rglob("*.py") if "house" not in file.parts]
+    text = "".join(file.read_text(encoding="utf-8") for file in tests)
+    assert [kind.code for kind in errors.every_refusal() if f'"{kind.code}"' not in text] == []
