@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -21,7 +21,7 @@ from environment import SettingsRefused, environment, load
 from resources import pages, problems, routes
 from resources.json_gate import MOST_BYTES
 from resources.utils import Api, Resource, has_page
-from services import mint
+from services import mint, signing
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BY_STATUS: dict[int, type[errors.Refusal]] = {
@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _limit(app, settings)
     _render_errors(app)
     app.cli.add_command(commands.keys)
+    _check_keys(app)
     return app
 
 
@@ -208,8 +209,21 @@ def settings_or_exit() -> Settings:
     try:
         return load(environment())
     except SettingsRefused as refused:
-        print("Latchkey does not start: these settings need a hand.", *refused.faults, sep="\n  - ", file=sys.stderr)
-        sys.exit(78)
+        _leave(refused.faults)
+
+
+def _leave(faults: list[str]) -> NoReturn:
+    print("Latchkey does not start: these settings need a hand.", *faults, sep="\n  - ", file=sys.stderr)
+    sys.exit(78)
+
+
+def _check_keys(app: Flask) -> None:
+    """A file that holds no fitting key is a fault of the settings, not of the first person who signs in."""
+    try:
+        with app.app_context():
+            signing.ring()
+    except signing.KeyRefused as refused:
+        _leave([f"JWT_PRIVATE_KEYS: {refused}. Make one with `flask keys new`, and name its file."])
 
 
 if __name__ == "__main__":

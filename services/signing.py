@@ -47,14 +47,16 @@ def key_set() -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _from_files(algorithm: str, paths: tuple[str, ...]) -> list[Key]:
-    return [from_pem(algorithm, _read(path)) for path in paths]
+    return [_from_file(algorithm, path) for path in paths]
 
 
-def _read(path: str) -> bytes:
+def _from_file(algorithm: str, path: str) -> Key:
     try:
-        return Path(path).read_bytes()
+        return from_pem(algorithm, Path(path).read_bytes())
     except OSError as error:
         raise KeyRefused(f"{path} cannot be read") from error
+    except KeyRefused as error:
+        raise KeyRefused(f"{path} is {error}") from error
 
 
 def from_pem(algorithm: str, pem: bytes) -> Key:

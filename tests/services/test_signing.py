@@ -102,5 +102,16 @@ def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
         signing.from_pem("EdDSA", pem)
 
 
+@pytest.mark.parametrize("content", ["", "nonsense", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def test_a_file_without_a_key_keeps_the_service_from_starting(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.pem").write_text(content)
+    files = {"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEYS": str(tmp_path / "bad.pem")}
+    with pytest.raises(SystemExit, match="78"):
+        create_app(settings_with(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'keys.db'}", **files))
+    assert "bad.pem is not" in capsys.readouterr().err
+
+
 def test_the_key_set_is_empty_with_shared_secrets(house: House) -> None:
     assert house.get("/.well-known/jwks.json").get_json() == {"keys": []}
