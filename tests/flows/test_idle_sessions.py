@@ -87,10 +87,13 @@ def test_the_idle_job_ends_idle_sessions_only_and_keeps_the_reason(house: House)
             assert house.get("/profile", idle).get_json()["reason"] == "idle"
 
 
-def test_a_late_flush_does_not_revive_an_ended_session(house: House) -> None:
+def test_a_late_flush_leaves_an_ended_session_as_it_ended(house: House) -> None:
     house.account()
     access, _ = house.tokens()
-    house.get("/profile", access)
-    house.post("/logout", token=access)
-    activity.flush()
-    assert house.get("/profile", access).get_json()["reason"] == "logout"
+    ended_with = rows(select(Session.last_activity))[0].last_activity
+    with time_machine.travel(clock.now() + timedelta(seconds=60)):
+        house.get("/profile", access)
+        house.post("/logout", token=access)
+        activity.flush()
+        assert rows(select(Session.last_activity))[0].last_activity == ended_with
+        assert house.get("/profile", access).get_json()["reason"] == "logout"
