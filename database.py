@@ -152,6 +152,14 @@ def _columns(fact: Base) -> dict[str, Any]:
     return {column.key: getattr(fact, column.key) for column in fact.__table__.columns}
 
 
+@contextmanager
+def transaction_apart() -> Iterator[Connection]:
+    """A short transaction that is kept whatever becomes of the call; refused inside a unit of work that has begun."""
+    assert not in_transaction(), "a second transaction beside an open one would wait for it"  # noqa: S101
+    with db.engine.begin() as connection:
+        yield connection
+
+
 def was_refused_for_concurrency(error: DBAPIError) -> bool:
     """A deadlock or serialization failure: nothing was kept, and the same call may be tried again."""
     code = getattr(error.orig, "sqlstate", None) or (getattr(error.orig, "args", None) or [None])[0]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database import BINARY_COLLATION, Base, UtcDateTime
@@ -16,7 +16,10 @@ class User(Base):
 
     `email_key` is what addresses are compared by. `owned_email_key` is the same key once the address is proved, and
     unique: one account for each address, while any number of pending sign-ups may name it. A user name is reserved by
-    either.
+    either. `pending_email` is the address that the owner wants instead and has not proved.
+
+    `totp_secret` is encrypted; `totp_offered` is one that nobody has verified yet; `totp_last_step` the step of the code
+    that was accepted last, so that each is accepted once.
     """
 
     __tablename__ = "users"
@@ -36,7 +39,12 @@ class User(Base):
     email_key: Mapped[str] = mapped_column(String(254), index=True)
     owned_email_key: Mapped[str | None] = mapped_column(String(254), unique=True)
     email_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pending_email: Mapped[str | None] = mapped_column(String(254))
     password_hash: Mapped[str | None] = mapped_column(String(128))
+    mfa_enabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    totp_secret: Mapped[str | None] = mapped_column(Text)
+    totp_offered: Mapped[str | None] = mapped_column(Text)
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger)
     first_name: Mapped[str | None] = mapped_column(String(100))
     last_name: Mapped[str | None] = mapped_column(String(100))
     phone_number: Mapped[str | None] = mapped_column(String(16))
@@ -67,8 +75,52 @@ class Session(Base):
     end_reason: Mapped[str | None] = mapped_column(String(32))
 
 
+class HeldAddress(Base):
+    """An address that an account had until lately: it counts as taken, so that the change can be undone."""
+
+    __tablename__ = "held_addresses"
+
+    email_key: Mapped[str] = mapped_column(String(254), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class KnownDevice(Base):
+    """A kind of device that an account has signed in from, as a keyed hash of its readable name."""
+
+    __tablename__ = "known_devices"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_seen: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a second factor once, kept as a keyed hash."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Attempt(Base):
+    """How often one subject (an account, a name, a session; kept as a keyed hash) was guessed at by one factor."""
+
+    __tablename__ = "attempts"
+
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    blocked_until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Ticket(Base):
-    """A single-use secret, kept as its SHA-256."""
+    """A single-use secret, kept as a hash. `session_id`: good for this session only. `about`: what it is for, encrypted."""
 
     __tablename__ = "tickets"
 
@@ -76,6 +128,8 @@ class Ticket(Base):
     purpose: Mapped[str] = mapped_column(String(32))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[str | None] = mapped_column(Id)
+    about: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     spent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

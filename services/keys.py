@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -16,8 +17,21 @@ def short_id(secret: str) -> str:
 
 def digest(purpose: str, text: str) -> str:
     """A keyed SHA-256 in hex, under the key that the first pepper gives to this purpose."""
-    derived = HKDF(SHA256(), 32, salt=None, info=f"latchkey {purpose}".encode())
-    return hmac.digest(derived.derive(settings().password_pepper[0].encode()), text.encode(), "sha256").hex()
+    return _digest(settings().password_pepper[0], purpose, text)
+
+
+def digests(purpose: str, text: str) -> list[str]:
+    """The same under every pepper of the ring: what was kept before a rotation is still found."""
+    return [_digest(pepper, purpose, text) for pepper in settings().password_pepper]
+
+
+def _digest(pepper: str, purpose: str, text: str) -> str:
+    return hmac.digest(_derived(pepper, purpose), text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=256)
+def _derived(pepper: str, purpose: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=f"latchkey {purpose}".encode()).derive(pepper.encode())
 
 
 def fingerprint(text: str) -> str:

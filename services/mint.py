@@ -1,7 +1,11 @@
 """The only source of chance."""
 
+import base64
 import secrets
 import uuid
+
+READABLE = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no letter that looks like a digit."""
 
 
 def identifier() -> str:
@@ -12,6 +16,21 @@ def identifier() -> str:
 def secret() -> str:
     """256 bits for a link, URL-safe."""
     return secrets.token_urlsafe(32)
+
+
+def digits(count: int) -> str:
+    """A number of so many decimal digits, leading zeros kept."""
+    return f"{secrets.randbelow(10**count):0{count}d}"
+
+
+def readable(letters: int) -> str:
+    """Five bits a letter, for people to copy."""
+    return "".join(secrets.choice(READABLE) for _ in range(letters))
+
+
+def base32(octets: int) -> str:
+    """So many random octets in base 32 (RFC 4648 §6), as authenticator apps take them."""
+    return base64.b32encode(secrets.token_bytes(octets)).decode()
 
 
 def fraction() -> float:

@@ -36,6 +36,16 @@ def username_key(kept: str) -> str:
     return kept.lower()
 
 
+def key_of(name: str) -> str:
+    """What a user name or an address, as somebody typed it, is looked up by."""
+    if "@" not in name:
+        return username_key(name.strip())
+    try:
+        return address_key(address(name))
+    except Malformed:
+        return name.strip().lower()
+
+
 def phone_number(text: str) -> str:
     """E.164; the international form with spaces or hyphens is taken and tidied."""
     try:

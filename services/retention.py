@@ -9,12 +9,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from database import changed, rows, unit_of_work
 from extensions import settings
-from model import Letter, Session, Ticket, User
-from services import clock
+from model import Attempt, HeldAddress, Letter, Session, Ticket, User
+from services import attempts, clock
 
 PIECE = 500
 KEPT_DAYS = 7
 """How long a spent ticket and a finished letter can still be looked at."""
+ATTEMPTS_DAYS = 30
+"""After so long without a guess a count begins anew; one that reached its end stays."""
 
 
 def clear_out() -> int:
@@ -31,6 +33,8 @@ def _rules() -> Iterator[tuple[InstrumentedAttribute[str], ColumnElement[bool]]]
     yield Session.id, Session.refreshed_at < tokens_since
     yield Ticket.id, and_(Ticket.expires_at < kept_since, or_(Ticket.spent_at.is_(None), Ticket.spent_at < kept_since))
     yield Letter.id, Letter.finished_at < kept_since
+    yield HeldAddress.email_key, HeldAddress.until < now
+    yield Attempt.subject, and_(Attempt.last_at < now - timedelta(days=ATTEMPTS_DAYS), Attempt.failures < attempts.STOP)
     yield User.id, and_(User.email_confirmed_at.is_(None), User.created_at < unconfirmed_since)
 
 

@@ -1,0 +1,120 @@
+"""Guesses, counted before they are checked, by factor and by whom they are aimed at (NIST SP 800-63B-4 §3.2.2).
+
+A guess is claimed by a conditional UPDATE in a transaction of its own, so that sixteen at once are sixteen, and one whose
+request rolls back stays counted. The count begins anew when the right secret came. Subjects are whatever a guess can be
+aimed at: an account, a name that has none, a session. They are treated alike, whether or not they exist.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from sqlalchemy import ColumnElement, Update, and_, case, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from database import changed, rows, transaction_apart
+from errors import TooManyAttempts
+from model import Attempt
+from services import clock, keys
+
+FREE = 5
+FIRST_WAIT, LONGEST_WAIT = 30, 3600
+WAITS = {FREE + turn: min(FIRST_WAIT * 2**turn, LONGEST_WAIT) for turn in range(8)}
+"""Seconds to wait after a failure, by how many failures there were before it; the longest wait for all later ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What is guessed at. `most` guesses are the end: until it is lifted, or until `window` seconds passed without one."""
+
+    name: str
+    most: int | None
+    waits: bool = True
+    window: int | None = None
+
+
+STOP = 100
+"""NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures."""
+PASSWORD = Factor("password", most=STOP)
+TOTP = Factor("totp", most=STOP)
+RECOVERY_CODE = Factor("recovery code", most=None)
+LOGIN_CODE = Factor("login code", most=5, waits=False, window=3600)
+STEP_UP_CODE = Factor("step-up code", most=5, waits=False)
+LIFTED_BY_OPERATOR = (PASSWORD, TOTP, RECOVERY_CODE, LOGIN_CODE)
+
+
+def claim(factor: Factor, *whom: str) -> None:
+    """Counts one guess at all of these, or refuses it for the sake of one. Raises TooManyAttempts."""
+    subjects = sorted(_subject(factor, one) for one in whom)
+    for subject in subjects:
+        _make_row(subject)
+    now = clock.now()
+    with transaction_apart() as connection:
+        for subject in subjects:
+            if connection.execute(_counted(factor, subject, now)).rowcount != 1:
+                raise TooManyAttempts(_seconds_left(factor, subject, now))
+
+
+def clear(factor: Factor, *whom: str) -> None:
+    """The right secret came, or the owner proved himself otherwise: the count begins anew."""
+    subjects = [_subject(factor, one) for one in whom]
+    changed(update(Attempt).where(Attempt.subject.in_(subjects)).values(failures=0, blocked_until=clock.now()))
+
+
+def _subject(factor: Factor, whom: str) -> str:
+    return keys.digest("attempts", f"{factor.name}:{whom}")
+
+
+def _make_row(subject: str) -> None:
+    """In a transaction of its own: two that update a missing row and then insert it would deadlock on MariaDB."""
+    if rows(select(Attempt.subject).where(Attempt.subject == subject)):
+        return
+    now = clock.now()
+    values = {"subject": subject, "failures": 0, "last_at": now, "blocked_until": now}
+    try:
+        with transaction_apart() as connection:
+            connection.execute(insert(Attempt).values(values))
+    except IntegrityError:
+        return  # somebody else's guess made it
+
+
+def _counted(factor: Factor, subject: str, now: datetime) -> Update:
+    over = _window_is_over(factor, now)
+    room = Attempt.failures < factor.most if factor.most else Attempt.failures >= 0
+    free = and_(Attempt.blocked_until <= now, or_(room, over))
+    # In this order: MariaDB lets a later assignment see what an earlier one assigned.
+    return (
+        update(Attempt)
+        .where(Attempt.subject == subject, free)
+        .ordered_values(
+            (Attempt.blocked_until, _blocked_until(factor, now)),
+            (Attempt.failures, case((over, 1), else_=Attempt.failures + 1)),
+            (Attempt.last_at, now),
+        )
+    )
+
+
+def _window_is_over(factor: Factor, now: datetime) -> ColumnElement[bool]:
+    if factor.window is None:
+        return Attempt.failures < 0
+    return Attempt.last_at <= now - timedelta(seconds=factor.window)
+
+
+def _blocked_until(factor: Factor, now: datetime) -> Any:
+    if not factor.waits:
+        return now
+    moments = {before: now + timedelta(seconds=wait) for before, wait in WAITS.items()}
+    longest = now + timedelta(seconds=LONGEST_WAIT)
+    grown = case(moments, value=Attempt.failures, else_=longest)
+    return case((Attempt.failures < FREE, now), else_=grown)
+
+
+def _seconds_left(factor: Factor, subject: str, now: datetime) -> int:
+    """How long to wait; the longest wait where only somebody's help ends it."""
+    row = rows(select(Attempt.failures, Attempt.last_at, Attempt.blocked_until).where(Attempt.subject == subject))[0]
+    until: datetime = row.blocked_until
+    if factor.most and row.failures >= factor.most:
+        over = row.last_at + timedelta(seconds=factor.window) if factor.window else now + timedelta(seconds=LONGEST_WAIT)
+        until = max(until, over)
+    return max(1, ceil((until - now).total_seconds()))
