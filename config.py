@@ -97,6 +97,7 @@ class Settings(BaseModel):
         10, ge=0, le=300, description="grace in which a spent refresh token gives its one successor again"
     )
     inactivity_seconds: int = Field(1200, ge=2, description="a session without a call ends after as many seconds")
+    fresh_seconds: Seconds = Field(600, description="how recent a sign-in the calls that change credentials want, seconds")
     session_max_seconds: Seconds = Field(2592000, description="a session's absolute end, seconds after sign-in")
 
     sqlalchemy_database_uri: Annotated[str, BeforeValidator(_database)] = Field(
@@ -132,7 +133,10 @@ class Settings(BaseModel):
     password_max_length: int = Field(256, ge=64, le=1024, description="greatest length, code points")
     password_min_strength: int = Field(2, ge=0, le=4, description="least zxcvbn score, 0 to 4")
     bcrypt_log_rounds: int = Field(12, ge=4, le=16, description="cost of a password hash; at least 10 in production")
+    otp_passwordless_login: Boolean = Field(False, description="a mailed code alone signs in, without the password")
     confirm_seconds: Seconds = Field(86400, description="life of a confirmation link, seconds")
+    reset_seconds: Seconds = Field(1800, description="life of a link that sets a new password, seconds")
+    otp_seconds: Seconds = Field(600, description="life of a mailed code, seconds")
 
     unconfirmed_erase_seconds: Seconds = Field(604800, description="pending sign-ups are erased after as many seconds")
 

@@ -3,14 +3,15 @@
 Refusal
 ├── BadRequest 400           MalformedJson, InvalidToken
 ├── Unauthorized 401
-│   ├── AuthenticationRequired, InvalidCredentials
+│   ├── AuthenticationRequired, InvalidCredentials, InvalidOtp
+│   ├── MfaRequired, InvalidMfaCode, ReauthenticationRequired
 │   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
 ├── Forbidden 403            EmailNotConfirmed, AccountInactive, SignupClosed
 ├── NotFound 404, MethodNotAllowed 405
-├── Conflict 409             UsernameTaken
+├── Conflict 409             UsernameTaken, MfaAlreadyEnabled, MfaNotEnabled, PasswordNotSet
 ├── PayloadTooLarge 413, UnsupportedMediaType 415
 ├── ValidationFailed 422
-├── RateLimited 429
+├── TooManyRequests 429      RateLimited, TooManyAttempts
 └── InternalError 500, Unavailable 503
 
 A refusal is raised, or returned where what was written beside it must be kept. One renderer turns it into an RFC 9457
@@ -75,6 +76,41 @@ class InvalidCredentials(Unauthorized):
         "No account matches this user name or address with this password. "
         "If you have just signed up, use the link in your mail first."
     )
+
+
+class InvalidOtp(Unauthorized):
+    code = "invalid_otp"
+    title = "Wrong code, address or password"
+    advice = "Check each of them, or ask for a new code at /send-otp: only the newest one works, once."
+
+
+class MfaRequired(Unauthorized):
+    """`mfa_token` carries a sign-in on; where a live session is asked, there is none."""
+
+    code = "mfa_required"
+    title = "A second factor is needed"
+    advice = "Send `mfa_code`: a code of the authenticator app, or a recovery code."
+
+    def __init__(self, methods: tuple[str, ...], mfa_token: str | None = None) -> None:
+        token: dict[str, object] = {"mfa_token": mfa_token} if mfa_token else {}
+        super().__init__(members={"methods": list(methods)} | token)
+
+
+class InvalidMfaCode(Unauthorized):
+    code = "invalid_mfa_code"
+    title = "Wrong second factor"
+    advice = "Wait for the app's next code, since each works once, or send a recovery code."
+
+
+class ReauthenticationRequired(Unauthorized):
+    """`methods`: by which the person can step up (RFC 9470)."""
+
+    code = "reauthentication_required"
+    title = "This call wants a recent sign-in"
+    advice = "Call /reauthenticate, or /send-otp and /verify-otp, with this token, and repeat the call with the new one."
+
+    def __init__(self, methods: tuple[str, ...]) -> None:
+        super().__init__(members={"methods": list(methods)})
 
 
 class TokenRefused(Unauthorized):
@@ -156,6 +192,24 @@ class UsernameTaken(Conflict):
     advice = "Choose another user name."
 
 
+class MfaAlreadyEnabled(Conflict):
+    code = "mfa_already_enabled"
+    title = "A second factor is already on"
+    advice = "Turn it off with DELETE /mfa before you set up another."
+
+
+class MfaNotEnabled(Conflict):
+    code = "mfa_not_enabled"
+    title = "No second factor is on"
+    advice = "Set one up with POST /mfa."
+
+
+class PasswordNotSet(Conflict):
+    code = "password_not_set"
+    title = "The account has no password"
+    advice = "Set one by the link that /forgot-password mails."
+
+
 class PayloadTooLarge(Refusal):
     status = 413
     code = "payload_too_large"
@@ -177,14 +231,30 @@ class ValidationFailed(Refusal):
     advice = "`errors` says for each field what to change."
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
+        self.errors = errors
         super().__init__(members={"errors": errors})
 
 
-class RateLimited(Refusal):
+class TooManyRequests(Refusal):
     status = 429
+
+
+class RateLimited(TooManyRequests):
     code = "rate_limited"
     title = "Too many requests"
     advice = "Wait as long as the header Retry-After says."
+
+
+class TooManyAttempts(TooManyRequests):
+    code = "too_many_attempts"
+    title = "Too many attempts"
+    advice = (
+        "Wait as long as the header Retry-After says. After a hundred wrong passwords only /forgot-password helps, "
+        "after a hundred wrong codes only a recovery code."
+    )
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(headers={"Retry-After": str(seconds)})
 
 
 class InternalError(Refusal):

@@ -21,9 +21,13 @@ from services.letters import Written
 FIRST_DELAY, LONGEST_DELAY = 15.0, 3600.0
 MOST_TRIES = 40
 PER_HOUR = 5
-"""Confirmation mails to one address in an hour; further ones are void."""
+"""Mails of one kind to one address in an hour; further ones are void."""
 ORDER_SECONDS = 604800
 log = logging.getLogger(__name__)
+
+
+class _TooMany(Exception):
+    """So many mails of this kind went to this address lately that this one is not written; nor are its secrets."""
 
 
 def order(kind: str, **about: str) -> None:
@@ -79,8 +83,11 @@ def _lease() -> timedelta:
 
 
 def _deliver(letter_id: str, lease_id: str) -> None:
-    with unit_of_work():
-        written = _written(letter_id)
+    try:
+        with unit_of_work():
+            written = _written(letter_id)
+    except _TooMany:
+        written = None
     if written is None:
         _finish(letter_id, lease_id, "void")
         return
@@ -105,10 +112,10 @@ def _written(letter_id: str) -> Written | None:
     return _keep_written(letter_id, written) if written else None
 
 
-def _keep_written(letter_id: str, written: Written) -> Written | None:
-    recipient, now = keys.digest("recipient", names.address_key(written.to)), clock.now()
+def _keep_written(letter_id: str, written: Written) -> Written:
+    recipient, now = keys.digest(f"recipient of {written.bound}", names.address_key(written.to)), clock.now()
     if _written_lately(recipient, now) >= PER_HOUR:
-        return None
+        raise _TooMany
     values = {
         "state": "written",
         "content": vault.seal("letter", letter_id, asdict(written)),

@@ -78,6 +78,11 @@ def is_outdated(kept: str) -> bool:
     return pepper_id != keys.short_id(settings().password_pepper[0]) or int(digest[4:6]) < settings().bcrypt_log_rounds
 
 
+def renewed(kept: str | None, password: str) -> str | None:
+    """A new hash of the right password, where the kept one is outdated."""
+    return hashed(password) if kept and is_outdated(kept) else None
+
+
 def _prehash(pepper: str, password: str) -> str:
     return base64.b64encode(hmac.digest(pepper.encode(), normal(password).encode(), "sha384")).decode()
 

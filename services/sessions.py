@@ -1,6 +1,6 @@
 """A session: one sign-in. Opened, checked, refreshed, ended; its row decides about every token at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,12 @@ class SignedIn:
     account: Account
     last_activity: datetime
     jti: str
+    auth_time: int
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the person proved himself lately, as the presented token says."""
+        return clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,12 @@ def check(claims: Claims) -> SignedIn:
     """One indexed read decides. Raises TokenInvalid for an unknown session, SessionEnded for an ended one."""
     row = _judged(claims)
     activity.touch(row.id)
-    return SignedIn(row.id, Account.of(row), activity.latest(row.id, row.last_activity), claims.jti)
+    last_activity = activity.latest(row.id, row.last_activity)
+    return SignedIn(row.id, Account.of(row), last_activity, claims.jti, claims.auth_time)
 
 
 def _judged(claims: Claims) -> Row[Any]:
-    found = rows(
-        select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id).where(Session.id == claims.session_id)
-    )
+    found = _found(claims.session_id)
     if not found or found[0].user_id != claims.user_id:
         raise TokenInvalid
     row = found[0]
@@ -96,6 +101,11 @@ def _judged(claims: Claims) -> Row[Any]:
     if activity.latest(row.id, row.last_activity) + activity.idle_after() <= clock.now():
         raise SessionEnded("idle")
     return row
+
+
+def _found(session_id: str) -> list[Row[Any]]:
+    joined = select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id)
+    return rows(joined.where(Session.id == session_id))
 
 
 def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
@@ -120,12 +130,26 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     return TokenReused()
 
 
+def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client) -> Grant:
+    """The same session, proved anew; spends no token. Raises SessionEnded."""
+    now = clock.now()
+    live = update(Session).where(Session.id == signed_in.session_id, Session.ended_at.is_(None))
+    changed(live.values(auth_time=now, amr=" ".join(amr)))
+    row = _found(signed_in.session_id)[0]
+    if row.ended_at is not None:
+        raise SessionEnded(row.end_reason)
+    audit.record("reauthenticated", client, user_id=row.user_id, session_id=row.id, amr=row.amr)
+    return replace(_grant(row, row.users_is_admin), access_from=now)
+
+
 def _grant(session: Any, is_admin: bool, refresh_jti: str | None = None, moment: datetime | None = None) -> Grant:
+    moment = moment or session.refreshed_at
     return Grant(
         user_id=session.user_id,
         session_id=session.id,
         refresh_jti=refresh_jti or session.refresh_jti,
-        moment=moment or session.refreshed_at,
+        moment=moment,
+        access_from=moment,
         session_end=session.expires_at,
         auth_time=session.auth_time,
         amr=tuple(session.amr.split()),

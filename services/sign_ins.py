@@ -1,18 +1,74 @@
-"""What is proved so far and what is still wanted: the only way a session is opened."""
+"""What is proved so far and what is still wanted: the only way a session is opened.
 
-from errors import AccountInactive, EmailNotConfirmed
-from services import audit, sessions
+What is wanted: a confirmed address, an active account, and a second factor where one is on. Refusals are returned: they
+are outcomes, and what was written beside them is kept.
+"""
+
+from errors import AccountInactive, EmailNotConfirmed, InvalidCredentials, InvalidToken, MfaRequired, Refusal, TokenInvalid
+from services import audit, factors, notices, sessions, tickets, users
 from services.client import Client
+from services.sessions import SignedIn
 from services.tokens import Grant
 from services.users import Account
 
+PENDING_SECONDS = 300
+FINISHED = "This sign-in was finished, or took too long. Sign in again."
 
-def complete(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
-    """Opens a session for somebody who has proved `amr` (RFC 8176); refuses unconfirmed and inactive accounts."""
+
+def proceed(account: Account, amr: tuple[str, ...], client: Client, mfa_code: str | None = None) -> Grant | Refusal:
+    """Opens a session for somebody who has proved `amr` (RFC 8176), or says what is wanted. Raises TooManyAttempts."""
+    if refusal := _closed(account):
+        audit.record("sign_in_refused", client, user_id=account.id, reason=refusal.code)
+        return refusal
+    if account.mfa_enabled_at is None:
+        return _open(account, amr, client)
+    if mfa_code is None:
+        audit.record("sign_in_wants_factor", client, user_id=account.id)
+        pending = tickets.issue(tickets.SIGN_IN, account.id, PENDING_SECONDS, about=list(amr))
+        return MfaRequired(factors.of(account), pending)
+    more = factors.check(account, mfa_code, client)
+    return more if isinstance(more, Refusal) else _open(account, amr + more, client)
+
+
+def resume(mfa_token: str, mfa_code: str, client: Client) -> Grant | Refusal:
+    """The second step of a sign-in that wanted a factor; a wrong code does not spend its token. Raises TokenInvalid."""
+    try:
+        pending = tickets.find(mfa_token, tickets.SIGN_IN)
+    except InvalidToken as error:
+        raise TokenInvalid(FINISHED) from error
+    account = users.get(pending.user_id)
+    if account is None:
+        raise TokenInvalid(FINISHED)
+    outcome = proceed(account, tuple(pending.about), client, mfa_code)
+    if isinstance(outcome, Grant) and not tickets.use_up(pending.id):
+        raise TokenInvalid(FINISHED)
+    return outcome
+
+
+def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code: str | None = None) -> Grant | Refusal:
+    """The live session of somebody who has proved `amr` anew; where a second factor is on, that is wanted too.
+
+    Returns MfaRequired, InvalidMfaCode, TooManyAttempts; raises SessionEnded.
+    """
+    account = signed_in.account
+    if account.mfa_enabled_at is None:
+        return sessions.step_up(signed_in, amr, client)
+    if mfa_code is None:
+        return MfaRequired(factors.of(account))
+    more = factors.check(account, mfa_code, client)
+    return more if isinstance(more, Refusal) else sessions.step_up(signed_in, amr + more, client)
+
+
+def _closed(account: Account) -> Refusal | None:
     if account.email_confirmed_at is None:
-        audit.record("sign_in_refused", client, user_id=account.id, reason="email_not_confirmed")
-        raise EmailNotConfirmed
-    if not account.is_active:
-        audit.record("sign_in_refused", client, user_id=account.id, reason="account_inactive")
-        raise AccountInactive
-    return sessions.open_for(account, amr, client)
+        return EmailNotConfirmed()
+    return None if account.is_active else AccountInactive()
+
+
+def _open(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
+    """Raises InvalidCredentials where password, factor or account were changed while this sign-in was judged."""
+    if not users.is_unchanged(account):
+        raise InvalidCredentials
+    grant = sessions.open_for(account, amr, client)
+    notices.tell("new_device", account.id, client)
+    return grant

@@ -1,38 +1,119 @@
-"""Single-use secrets by purpose. Only the hash is kept; one conditional UPDATE spends it."""
+"""Single-use secrets by purpose. Only a hash is kept; one conditional UPDATE spends it."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from database import changed, db, rows
 from errors import InvalidToken
 from model import Ticket
-from services import clock, keys, mint
+from services import clock, keys, mint, vault
 
 CONFIRM = "confirm"
+CHANGE_EMAIL = "change_email"
+RESET = "reset"
+SIGN_IN = "sign_in"
+LOGIN_CODE = "login_code"
+STEP_UP_CODE = "step_up_code"
+NOT_ME = "not_me"
+UNDO_EMAIL = "undo_email"
+OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE)
+"""What a change of password or address makes void."""
 
 
-def issue(purpose: str, user_id: str, seconds: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A ticket that is good now, and what it is about."""
+
+    id: str
+    purpose: str
+    user_id: str
+    about: Any
+
+
+def issue(purpose: str, user_id: str, seconds: int, about: Any = None) -> str:
     """A fresh secret of 256 bits, good once for `seconds`."""
-    secret, now = mint.secret(), clock.now()
+    secret = mint.secret()
+    _keep(mint.identifier(), purpose, keys.fingerprint(secret), user_id, seconds, about=about)
+    return secret
+
+
+def issue_code(purpose: str, user_id: str, seconds: int, session_id: str | None = None) -> str:
+    """A fresh code of six digits, kept as a keyed hash; void are the older ones of its kind."""
+    older = (Ticket.user_id == user_id, Ticket.purpose == purpose, _of_session(session_id), Ticket.spent_at.is_(None))
+    changed(update(Ticket).where(*older).values(spent_at=clock.now()))
+    code, ticket_id = mint.digits(6), mint.identifier()
+    digest = keys.digest("mailed code", f"{ticket_id}:{code}")
+    _keep(ticket_id, purpose, digest, user_id, seconds, session_id=session_id)
+    return code
+
+
+def _keep(ticket_id: str, purpose: str, digest: str, user_id: str, seconds: int, **more: Any) -> None:
+    now, about = clock.now(), more.get("about")
     db.session.add(
         Ticket(
-            id=mint.identifier(),
+            id=ticket_id,
             purpose=purpose,
-            digest=keys.fingerprint(secret),
+            digest=digest,
             user_id=user_id,
+            session_id=more.get("session_id"),
+            about=vault.seal("ticket", ticket_id, about) if about is not None else None,
             created_at=now,
             expires_at=now + timedelta(seconds=seconds),
         )
     )
-    return secret
 
 
-def spend(purpose: str, secret: str) -> str:
-    """Uses the secret up and returns whose it was; raises InvalidToken where it is unknown, used or expired."""
-    digest, now = keys.fingerprint(secret), clock.now()
-    good = (Ticket.digest == digest, Ticket.purpose == purpose, Ticket.spent_at.is_(None), Ticket.expires_at > now)
-    if changed(update(Ticket).where(*good).values(spent_at=now)) != 1:
+def find(secret: str, *purposes: str) -> Found:
+    """The ticket of a secret, unspent; raises InvalidToken where it is unknown, used or expired."""
+    found = rows(_good().where(Ticket.digest == keys.fingerprint(secret), Ticket.purpose.in_(purposes)))
+    if not found:
         raise InvalidToken
-    owner: str = rows(select(Ticket.user_id).where(Ticket.digest == digest))[0].user_id
-    return owner
+    row = found[0]
+    about = vault.reveal("ticket", row.id, row.about) if row.about else None
+    return Found(row.id, row.purpose, row.user_id, about)
+
+
+def find_code(purpose: str, user_id: str, code: str, session_id: str | None = None) -> str | None:
+    """The id of the newest code of its kind, where this is it."""
+    newest = _good().where(Ticket.purpose == purpose, Ticket.user_id == user_id, _of_session(session_id))
+    found = rows(newest.order_by(Ticket.created_at.desc()).limit(1))
+    fits = found and found[0].digest in keys.digests("mailed code", f"{found[0].id}:{code}")
+    return found[0].id if fits else None
+
+
+def _good() -> Any:
+    unspent = select(Ticket.id, Ticket.purpose, Ticket.user_id, Ticket.about, Ticket.digest).where(Ticket.spent_at.is_(None))
+    return unspent.where(Ticket.expires_at > clock.now())
+
+
+def _of_session(session_id: str | None) -> ColumnElement[bool]:
+    return Ticket.session_id == session_id if session_id else Ticket.session_id.is_(None)
+
+
+def use_up(ticket_id: str) -> bool:
+    """Spends it; false where somebody else has, or it expired. Decides between those who found it at the same time."""
+    good = (Ticket.id == ticket_id, Ticket.spent_at.is_(None), Ticket.expires_at > clock.now())
+    return changed(update(Ticket).where(*good).values(spent_at=clock.now())) == 1
+
+
+def spend(secret: str, *purposes: str) -> Found:
+    """Finds it and uses it up; raises InvalidToken."""
+    found = find(secret, *purposes)
+    if not use_up(found.id):
+        raise InvalidToken
+    return found
+
+
+def void_later(user_id: str, purpose: str, since: datetime) -> None:
+    """Those that were made from a moment on are not good any more."""
+    theirs = (Ticket.user_id == user_id, Ticket.purpose == purpose, Ticket.created_at >= since, Ticket.spent_at.is_(None))
+    changed(update(Ticket).where(*theirs).values(spent_at=clock.now()))
+
+
+def void(user_id: str, *purposes: str) -> None:
+    """None of these is good any more."""
+    theirs = (Ticket.user_id == user_id, Ticket.purpose.in_(purposes), Ticket.spent_at.is_(None))
+    changed(update(Ticket).where(*theirs).values(spent_at=clock.now()))

@@ -22,45 +22,56 @@ TIMES = ("iat", "nbf", "exp")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a pair of tokens says. Equal grants give equal tokens, so that every tab gets the same successor."""
+    """What a pair of tokens says. Equal grants give equal tokens, so that every tab gets the same successor.
+
+    `moment`: when the refresh token begins; `access_from`: when the access token does, later after a step-up.
+    """
 
     user_id: str
     session_id: str
     refresh_jti: str
     moment: datetime
+    access_from: datetime
     session_end: datetime
     auth_time: datetime
     amr: tuple[str, ...]
     roles: tuple[str, ...]
 
+    @property
+    def access_until(self) -> datetime:
+        return min(self.access_from + timedelta(seconds=settings().jwt_access_token_expires), self.session_end)
+
+    @property
+    def refresh_until(self) -> datetime:
+        return min(self.moment + timedelta(seconds=settings().jwt_refresh_token_expires), self.session_end)
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """A verified token."""
+    """A verified token. `auth_time`: seconds since 1970, of an access token; 0 of a refresh token."""
 
     kind: str
     user_id: str
     session_id: str
     jti: str
+    auth_time: int
 
 
 def mint_access(grant: Grant) -> str:
-    claims = _claims(grant, _derived("access", grant.refresh_jti), settings().jwt_access_token_expires)
+    claims = _claims(grant, _derived("access", grant.refresh_jti), grant.access_from, grant.access_until)
     claims |= {"auth_time": int(grant.auth_time.timestamp()), "amr": list(grant.amr), "roles": list(grant.roles)}
     token: str = create_access_token(grant.user_id, additional_claims=claims, additional_headers=_header())
     return token
 
 
 def mint_refresh(grant: Grant) -> str:
-    claims = _claims(grant, grant.refresh_jti, settings().jwt_refresh_token_expires)
+    claims = _claims(grant, grant.refresh_jti, grant.moment, grant.refresh_until)
     token: str = create_refresh_token(grant.user_id, additional_claims=claims, additional_headers=_header())
     return token
 
 
-def _claims(grant: Grant, jti: str, seconds: int) -> dict[str, Any]:
-    begin = int(grant.moment.timestamp())
-    end = min(grant.moment + timedelta(seconds=seconds), grant.session_end)
-    times = {"iat": begin, "nbf": begin, "exp": int(end.timestamp())}
+def _claims(grant: Grant, jti: str, begin: datetime, end: datetime) -> dict[str, Any]:
+    times = {"iat": int(begin.timestamp()), "nbf": int(begin.timestamp()), "exp": int(end.timestamp())}
     return times | {"sid": grant.session_id, "jti": jti, "csrf": _derived("csrf", jti)}
 
 
@@ -85,11 +96,12 @@ def read(text: str, *kinds: str) -> Claims:
         raise TokenInvalid
     if claims["exp"] <= clock.now().timestamp():
         raise TokenExpired
-    return Claims(claims["type"], claims["sub"], claims["sid"], claims["jti"])
+    return Claims(claims["type"], claims["sub"], claims["sid"], claims["jti"], claims.get("auth_time", 0))
 
 
 def _well_formed(claims: dict[str, Any]) -> bool:
     texts = all(isinstance(claims.get(name), str) for name in (*IDENTIFIERS, "type"))
-    times = all(type(claims.get(name)) is int for name in TIMES)
+    timed = TIMES if claims.get("type") == REFRESH else (*TIMES, "auth_time")
+    times = all(type(claims.get(name)) is int for name in timed)
     # PyJWT takes a list of audiences that contains ours; we mint, and so accept, only the plain one.
     return texts and times and claims.get("aud") == settings().jwt_audience

@@ -24,7 +24,9 @@ class Account:
     username: str
     email: str
     email_confirmed_at: datetime | None
+    pending_email: str | None
     password_hash: str | None
+    mfa_enabled_at: datetime | None
     first_name: str | None
     last_name: str | None
     phone_number: str | None
@@ -49,15 +51,25 @@ def _found(statement: Select[Any]) -> list[Account]:
 
 def named(name: str) -> Account | None:
     """Whom a sign-in means: by address only accounts that own it; by user name also pending sign-ups."""
-    if "@" in name:
-        try:
-            key = names.address_key(names.address(name))
-        except names.Malformed:
-            return None
-        found = _found(select(*ACCOUNT_COLUMNS).where(User.owned_email_key == key))
-    else:
-        found = _found(select(*ACCOUNT_COLUMNS).where(User.username_key == names.username_key(name.strip())))
+    column = User.owned_email_key if "@" in name else User.username_key
+    found = _found(select(*ACCOUNT_COLUMNS).where(column == names.key_of(name)))
     return found[0] if found else None
+
+
+def aims(name: str, account: Account | None) -> tuple[str, str]:
+    """At whom a guess under this name is aimed: always two, so that a name without an account costs the same."""
+    key = names.key_of(name)
+    return f"name {key}", aim(account) if account else f"nobody {key}"
+
+
+def aim(account: Account) -> str:
+    """What guesses of somebody who is known to mean this account are aimed at."""
+    return f"account {account.id}"
+
+
+def all_aims(account: Account) -> tuple[str, ...]:
+    """Everything that guesses at this account were counted under."""
+    return aim(account), f"name {names.username_key(account.username)}", f"name {names.address_key(account.email)}"
 
 
 def get(user_id: str) -> Account | None:
@@ -82,6 +94,20 @@ def lock_address(email: str) -> None:
     """Until the unit of work ends, nobody else counts what was mailed to this address."""
     key = names.address_key(email)
     db.session.execute(select(User.id).where(User.email_key == key).order_by(User.id).with_for_update()).all()
+
+
+def is_unchanged(account: Account) -> bool:
+    """Whether what a sign-in was judged by still holds; until the unit of work ends, nobody else changes it.
+
+    Without this a sign-in that was checked before a change of password would open its session after it.
+    """
+    same = [
+        User.password_hash.is_not_distinct_from(account.password_hash),
+        User.mfa_enabled_at.is_not_distinct_from(account.mfa_enabled_at),
+        User.is_active == account.is_active,
+        User.email == account.email,
+    ]
+    return bool(db.session.execute(select(User.id).where(User.id == account.id, *same).with_for_update()).all())
 
 
 def is_username_free(username: str) -> bool:
@@ -112,15 +138,6 @@ def _flush_username() -> None:
         raise UsernameTaken from error
 
 
-def confirm(user_id: str) -> bool:
-    """Makes a pending sign-up an account, if nobody owns its address by now: the unique index decides."""
-    statement = update(User).where(User.id == user_id, User.email_confirmed_at.is_(None))
-    try:
-        return changed(statement.values(email_confirmed_at=clock.now(), owned_email_key=User.email_key)) == 1
-    except IntegrityError:
-        return False
-
-
 def change(user_id: str, changes: dict[str, str | None]) -> None:
     """Writes profile fields; raises UsernameTaken."""
     values = dict(changes)
@@ -132,10 +149,17 @@ def change(user_id: str, changes: dict[str, str | None]) -> None:
         raise UsernameTaken from error
 
 
-def renew_hash(account: Account, password_hash: str) -> None:
-    """Replaces a hash by a stronger one of the same password, unless it was changed meanwhile."""
-    changed(
-        update(User)
-        .where(User.id == account.id, User.password_hash == account.password_hash)
-        .values(password_hash=password_hash)
-    )
+def replace_hash(account: Account, password_hash: str | None) -> bool:
+    """Puts another hash, or none, in the place of the one that was seen; false where that was changed meanwhile."""
+    same = User.password_hash.is_not_distinct_from(account.password_hash)
+    return changed(update(User).where(User.id == account.id, same).values(password_hash=password_hash)) == 1
+
+
+def set_hash(user_id: str, password_hash: str | None) -> None:
+    """Sets the password's hash whatever it was; None: nobody signs in by password until a mailed link sets it anew."""
+    changed(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def own_words(account: Account) -> tuple[str, ...]:
+    """What a password must not be made of."""
+    return tuple(filter(None, (account.username, account.email, account.first_name, account.last_name)))

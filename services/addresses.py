@@ -1,0 +1,70 @@
+"""Changing an account's address: wanted, proved, undone. The address that it had stays taken while it can be undone."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Update, delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from database import changed, db, rows
+from model import HeldAddress, User
+from services import clock, names
+from services.users import Account
+
+UNDO_SECONDS = 7 * 86400
+
+
+def prove(pending: Account) -> bool:
+    """Makes a pending sign-up an account; false where it is one, or somebody else owns or holds its address by now."""
+    key = names.address_key(pending.email)
+    unproved = update(User).where(User.id == pending.id, User.email_confirmed_at.is_(None))
+    try:
+        done = changed(unproved.values(email_confirmed_at=clock.now(), owned_email_key=key)) == 1
+    except IntegrityError:
+        return False
+    return done and not is_held(key, but=pending.id)
+
+
+def want(user_id: str, email: str | None) -> None:
+    """Remembers the address that the owner wants instead; None: none any more."""
+    changed(update(User).where(User.id == user_id).values(pending_email=email))
+
+
+def move(account: Account, email: str) -> bool:
+    """Makes the wanted address the account's own, and holds the old one; false where it is wanted no more, or taken."""
+    wanted = update(User).where(User.id == account.id, User.email == account.email, User.pending_email == email)
+    if not _taken_over(wanted, email) or is_held(names.address_key(email), but=account.id):
+        return False
+    now, old_key = clock.now(), names.address_key(account.email)
+    _release(HeldAddress.email_key.in_((old_key, names.address_key(email))))
+    db.session.add(HeldAddress(email_key=old_key, user_id=account.id, since=now, until=now + timedelta(seconds=UNDO_SECONDS)))
+    return True
+
+
+def move_back(user_id: str, email: str) -> datetime | None:
+    """Undoes the change away from this address and all later ones; returns since when, or None where it is held no more."""
+    mine = (HeldAddress.user_id == user_id, HeldAddress.until > clock.now())
+    held = rows(select(HeldAddress.since).where(HeldAddress.email_key == names.address_key(email), *mine))
+    if not held or not _taken_over(update(User).where(User.id == user_id), email):
+        return None
+    since: datetime = held[0].since
+    return since if _release(HeldAddress.user_id == user_id, HeldAddress.since >= since) else None
+
+
+def _taken_over(chosen: Update, email: str) -> bool:
+    """The unique index decides who owns an address."""
+    key = names.address_key(email)
+    values = {"email": email, "email_key": key, "owned_email_key": key, "pending_email": None}
+    try:
+        return changed(chosen.values(values)) == 1
+    except IntegrityError:
+        return False
+
+
+def is_held(email_key: str, but: str) -> bool:
+    """Whether another account may still take it back. A locking read: it must see what was committed a moment ago."""
+    other = (HeldAddress.email_key == email_key, HeldAddress.user_id != but, HeldAddress.until > clock.now())
+    return bool(db.session.execute(select(HeldAddress.email_key).where(*other).with_for_update()).all())
+
+
+def _release(*which: ColumnElement[bool]) -> int:
+    return changed(delete(HeldAddress).where(*which))

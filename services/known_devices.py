@@ -1,0 +1,20 @@
+"""From which kinds of device an account has been used, so that a new one is told to its owner."""
+
+from sqlalchemy import select
+
+from database import db, rows
+from model import KnownDevice
+from services import clock, keys
+
+
+def is_news(user_id: str, device: str) -> bool:
+    """Remembers the device; true where the account was used before, but never from such a one.
+
+    The caller holds the account's lock, so two letters cannot both find it new.
+    """
+    known = {row.digest for row in rows(select(KnownDevice.digest).where(KnownDevice.user_id == user_id))}
+    if known & set(keys.digests("device", f"{user_id}:{device}")):
+        return False
+    digest = keys.digest("device", f"{user_id}:{device}")
+    db.session.add(KnownDevice(user_id=user_id, digest=digest, first_seen=clock.now()))
+    return bool(known)

@@ -1,0 +1,14 @@
+"""Security notices: one mail to the owner for each thing that changes who can come in."""
+
+from services import clock, devices, outbox
+from services.client import Client
+
+
+def tell(kind: str, user_id: str, client: Client, **about: str) -> None:
+    """Orders the notice in the caller's unit of work. `kind`: a key of `letters.NOTICES`."""
+    outbox.order(kind, user_id=user_id, **circumstances(client), **about)
+
+
+def circumstances(client: Client) -> dict[str, str]:
+    """When, from where and by which kind of device, as a person reads it."""
+    return {"time": f"{clock.now():%Y-%m-%d %H:%M} UTC", "ip": client.ip, "device": devices.name(client.user_agent)}
