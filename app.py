@@ -159,7 +159,9 @@ def _frame(app: Flask, settings: Settings) -> None:
         response.vary.add("Origin")
         if expires := g.get("idle_expires"):
             response.headers["Session-Idle-Expires"] = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
-        if response.status_code not in (429, 503):
+        if own := g.get("retry_after"):
+            response.headers["Retry-After"] = own  # Flask-Limiter puts its own window there, a day
+        elif response.status_code not in (429, 503):
             response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")

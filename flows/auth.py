@@ -1,28 +1,34 @@
-"""Signing in with a password, and signing out."""
+"""Signing in with a password, in one step or two, and signing out."""
 
-from errors import InvalidCredentials
-from services import audit, passwords, sessions, sign_ins, users
+from errors import InvalidCredentials, Refusal
+from services import attempts, audit, passwords, sessions, sign_ins, users
 from services.client import Client
 from services.tokens import Claims, Grant
 
 
-def sign_in(name: str, password: str, client: Client) -> Grant:
-    """One look-up and one hash run, whoever is meant and whatever is wrong.
+def sign_in(name: str, password: str, client: Client, mfa_code: str | None = None) -> Grant | Refusal:
+    """One look-up, one counted guess and one hash run, whoever is meant and whatever is wrong.
 
-    Raises InvalidCredentials; with the right password EmailNotConfirmed, AccountInactive.
+    Raises TooManyAttempts before the password is looked at, and InvalidCredentials. With the right password it returns what
+    `sign_ins` wants: EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode.
     """
     account = users.named(name)
+    attempts.claim(attempts.PASSWORD, *users.aims(name, account))
     right = passwords.matches(account.password_hash if account else None, password)
     if account is None or not right:
         audit.record("sign_in_failed", client, user_id=account.id if account else None)
         raise InvalidCredentials
-    renewed = None
-    if account.password_hash and passwords.is_outdated(account.password_hash):
-        renewed = passwords.hashed(password)
-    grant = sign_ins.complete(account, ("pwd",), client)
+    renewed = passwords.renewed(account.password_hash, password)
+    outcome = sign_ins.proceed(account, ("pwd",), client, mfa_code)
+    attempts.clear(attempts.PASSWORD, *users.all_aims(account))
     if renewed:
-        users.renew_hash(account, renewed)
-    return grant
+        users.replace_hash(account, renewed)
+    return outcome
+
+
+def second_step(mfa_token: str, mfa_code: str, client: Client) -> Grant | Refusal:
+    """Carries a sign-in on that wanted a second factor. Raises TokenInvalid; returns InvalidMfaCode, TooManyAttempts."""
+    return sign_ins.resume(mfa_token, mfa_code, client)
 
 
 def sign_out(claims: Claims, client: Client) -> None:

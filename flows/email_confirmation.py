@@ -1,19 +1,32 @@
-"""Proving an address by the link that was mailed to it."""
+"""Proving an address by the link that was mailed to it: of a sign-up, or of an account that wants another one."""
 
 from errors import InvalidToken
-from services import audit, letters, outbox, tickets, users
+from services import addresses, audit, letters, notices, outbox, tickets, users
 from services.client import Client
+from services.users import Account
 
 
 def confirm(token: str, client: Client) -> None:
-    """Spends the link and makes its pending sign-up an account.
-
-    Raises InvalidToken where the link is bad, used or expired, or somebody else proved the address first.
-    """
-    user_id = tickets.spend(tickets.CONFIRM, token)
-    if not users.confirm(user_id):
+    """Spends the link. Raises InvalidToken where it is bad, used or expired, or the address went to somebody else."""
+    ticket = tickets.spend(token, tickets.CONFIRM, tickets.CHANGE_EMAIL)
+    account = users.get(ticket.user_id)
+    if account is None:
         raise InvalidToken
-    audit.record("email_confirmed", client, user_id=user_id)
+    if ticket.purpose == tickets.CHANGE_EMAIL:
+        _change(account, ticket.about, client)
+    elif addresses.prove(account):
+        audit.record("email_confirmed", client, user_id=account.id)
+    else:
+        raise InvalidToken
+
+
+def _change(account: Account, email: str, client: Client) -> None:
+    """The old address is told how to undo it; links and codes that were mailed there are void."""
+    if not addresses.move(account, email):
+        raise InvalidToken
+    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME)
+    audit.record("email_changed", client, user_id=account.id)
+    notices.tell(letters.EMAIL_CHANGED, account.id, client, email=account.email)
 
 
 def resend(email: str) -> None:

@@ -1,6 +1,6 @@
 """Coming in with a token."""
 
-from services import sessions, tokens
+from services import factors, sessions, tokens
 from services.sessions import SignedIn
 from services.tokens import Claims
 
@@ -13,3 +13,8 @@ def read(text: str, *kinds: str) -> Claims:
 def check(claims: Claims) -> SignedIn:
     """The live session behind it; raises TokenInvalid, SessionEnded."""
     return sessions.check(claims)
+
+
+def step_ups(signed_in: SignedIn) -> tuple[str, ...]:
+    """By which means this person can prove himself anew."""
+    return factors.step_ups(signed_in.account)

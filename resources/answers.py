@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from flask import Response, g, jsonify, make_response
 from pydantic import BaseModel
 
+from errors import Refusal
 from extensions import settings
 from services import clock, tokens
 from services.sessions import SignedIn
@@ -52,13 +53,18 @@ def promise_idle_time() -> None:
     g.idle_expires = clock.now() + timedelta(seconds=settings().inactivity_seconds)
 
 
+def outcome(found: Grant | Refusal, message: str) -> TokenAnswer | Refusal:
+    """A token answer, or the refusal that the flow returned instead."""
+    return found if isinstance(found, Refusal) else token_answer(found, message)
+
+
 def token_answer(grant: Grant, message: str) -> TokenAnswer:
     promise_idle_time()
     return TokenAnswer(
         access_token=tokens.mint_access(grant),
         refresh_token=tokens.mint_refresh(grant),
         token_type="Bearer",  # noqa: S106 - RFC 6750's name
-        expires_in=settings().jwt_access_token_expires,
+        expires_in=max(0, round((grant.access_until - clock.now()).total_seconds())),
         message=message,
     )
 
@@ -70,12 +76,12 @@ def profile(signed_in: SignedIn) -> Profile:
         username=account.username,
         email=account.email,
         email_confirmed=account.email_confirmed_at is not None,
-        pending_email=None,
+        pending_email=account.pending_email,
         first_name=account.first_name,
         last_name=account.last_name,
         phone_number=account.phone_number,
         profile_picture=None,
-        mfa_enabled=False,
+        mfa_enabled=account.mfa_enabled_at is not None,
         has_password=account.password_hash is not None,
         oauth_providers=[],
         roles=["user", "admin"] if account.is_admin else ["user"],

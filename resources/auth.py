@@ -4,27 +4,58 @@ from typing import Annotated
 
 from pydantic import Field
 
-from errors import AccountInactive, EmailNotConfirmed, InvalidCredentials
+from errors import (
+    AccountInactive,
+    EmailNotConfirmed,
+    InvalidCredentials,
+    InvalidMfaCode,
+    MfaRequired,
+    Refusal,
+    TokenInvalid,
+    TooManyAttempts,
+    ValidationFailed,
+)
 from flows import auth
 from resources import answers
 from resources.contract import Access, Body, contract
-from resources.fields import Password
+from resources.fields import NEEDED, MfaCode, Password
 from resources.utils import Resource
+
+NOT_HERE = "The second step takes only mfa_token and mfa_code."
+SIGN_IN_REFUSALS = (EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode, TooManyAttempts)
 
 
 class LoginBody(Body):
-    username: Annotated[str, Field(max_length=320, examples=["ada"], description="user name or address")]
-    password: Password
+    """The first step has `username` and `password`, and may have `mfa_code`; the second has `mfa_token` and `mfa_code`."""
+
+    username: Annotated[str, Field(max_length=320, examples=["ada"], description="user name or address")] | None = None
+    password: Password | None = None
+    mfa_token: Annotated[str, Field(max_length=200, description="what `mfa_required` gave")] | None = None
+    mfa_code: MfaCode | None = None
+
+    def check_step(self) -> None:
+        """Raises ValidationFailed where a field of the step is missing, or one of the other step came with it."""
+        second = self.mfa_token is not None
+        wanted, foreign = (("mfa_code",), ("username", "password")) if second else (("username", "password"), ())
+        faults = {name: [NEEDED] for name in wanted if getattr(self, name) is None}
+        faults |= {name: [NOT_HERE] for name in foreign if getattr(self, name) is not None}
+        if faults:
+            raise ValidationFailed(faults)
 
 
 class Login(Resource):
     access = Access.OPEN
     sensitive = True
 
-    @contract(body=LoginBody, answer=answers.TokenAnswer, refuses=(InvalidCredentials, EmailNotConfirmed, AccountInactive))
-    def post(self, body: LoginBody) -> answers.TokenAnswer:
-        """Sign in with a user name or an address, and a password."""
-        return answers.token_answer(auth.sign_in(body.username, body.password, self.client), "Signed in.")
+    @contract(body=LoginBody, answer=answers.TokenAnswer, refuses=(InvalidCredentials, TokenInvalid, *SIGN_IN_REFUSALS))
+    def post(self, body: LoginBody) -> answers.TokenAnswer | Refusal:
+        """Sign in with a user name or an address, and a password; or send the second factor that this asked for."""
+        body.check_step()
+        if body.mfa_token is not None:
+            found = auth.second_step(body.mfa_token, body.mfa_code or "", self.client)
+        else:
+            found = auth.sign_in(body.username or "", body.password or "", self.client, body.mfa_code)
+        return answers.outcome(found, "Signed in.")
 
 
 class Logout(Resource):

@@ -17,6 +17,7 @@ class Access(Enum):
 
     OPEN = "anybody"
     SIGNED_IN = "an access token of a live session"
+    EITHER_WAY = "anybody, or an access token of a live session"
     REFRESH = "a refresh token"
     EITHER_TOKEN = "an access or refresh token of a live session"  # noqa: S105 - not a password
     DEVELOPMENT = "anybody on this machine, in development only"
@@ -34,13 +35,18 @@ class Nothing(Body):
 
 @dataclass(frozen=True)
 class Contract:
-    """`body` None: the method reads the request itself. `answer` None: not JSON. `media`: what else it may answer."""
+    """`body` None: the method reads the request itself. `answer` None: not JSON. `media`: what else it may answer.
+
+    `fresh`: the token must tell of a recent sign-in. `form`: a browser may send the hosted page's form instead of JSON.
+    """
 
     body: type[Body] | None
     answer: type[BaseModel] | None
     status: int
     refuses: tuple[type[Refusal], ...]
     media: tuple[str, ...]
+    fresh: bool
+    form: bool
 
 
 def contract(
@@ -50,11 +56,13 @@ def contract(
     status: int = 200,
     refuses: tuple[type[Refusal], ...] = (),
     media: tuple[str, ...] = (),
+    fresh: bool = False,
+    form: bool = False,
 ) -> Callable[[Method], Method]:
     """Declares a resource's method."""
 
     def declare(method: Method) -> Method:
-        method.contract = Contract(body, answer, status, refuses, media)  # type: ignore[attr-defined]
+        method.contract = Contract(body, answer, status, refuses, media, fresh, form)  # type: ignore[attr-defined]
         return method
 
     return declare

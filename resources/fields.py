@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from services import names
 
+NEEDED = "This field is needed."
 Username = Annotated[
     str,
     AfterValidator(names.username),
@@ -22,5 +23,10 @@ PhoneNumber = Annotated[
     AfterValidator(names.phone_number),
 ]
 PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+MfaCode = Annotated[
+    str,
+    Field(min_length=1, max_length=64, examples=["123456"], description="code of the authenticator app, or a recovery code"),
+]
+OneTimeCode = Annotated[str, Field(min_length=1, max_length=64, examples=["123456"], description="the code that was mailed")]
 Password = Annotated[str, Field(max_length=4096, examples=["correct-horse-battery"])]
 """The door only bounds it; the policy is `services.passwords`'."""

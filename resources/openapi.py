@@ -98,7 +98,7 @@ def _operation(rule: Rule, resource: type[Resource], method: str, declared: Cont
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in sorted(rule.arguments)
         ]
     if access in KINDS:
-        operation["security"] = [{"bearer": []}]
+        operation["security"] = [{"bearer": []}] + [{}] * (access is Access.EITHER_WAY)
     if declared.body and declared.body.model_fields:
         schema = {"$ref": REF.format(model=declared.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -126,7 +126,9 @@ def refusals_of(resource: type[Resource], access: Access, method: str, declared:
     if declared.body and method != "get":
         found += BODY_REFUSALS
     if access in KINDS:
-        found += TOKEN_REFUSALS
+        found += TOKEN_REFUSALS[access is Access.EITHER_WAY :]
+    if declared.fresh:
+        found.append(errors.ReauthenticationRequired)
     if resource.limited:
         found += [errors.RateLimited, errors.Unavailable]
     return list(dict.fromkeys([*found, errors.MethodNotAllowed, errors.InternalError]))

@@ -2,10 +2,17 @@
 
 from flask import Response, g, make_response
 from flask_wtf import FlaskForm
+from wtforms import PasswordField
 
 
 class ButtonForm(FlaskForm):
     """One button; carries only the CSRF token."""
+
+
+class PasswordForm(FlaskForm):
+    """A new password; its policy is `services.passwords`'."""
+
+    password = PasswordField("New password", render_kw={"autocomplete": "new-password", "required": True})
 
 
 def answer(html: str, status: int = 200) -> Response:

@@ -30,4 +30,5 @@ def render(refusal: Refusal, *, page: bool = False) -> Response:
         answer = make_response(jsonify(document(refusal)), refusal.status)
         answer.mimetype = "application/problem+json"
     answer.headers.update(refusal.headers)
+    g.retry_after = refusal.headers.get("Retry-After")
     return answer

@@ -1,14 +1,14 @@
 """`/profile`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from errors import UsernameTaken
+from errors import ReauthenticationRequired, UsernameTaken
 from flows import profile
 from resources import answers
 from resources.contract import Access, Body, contract
-from resources.fields import PersonName, PhoneNumber, Username
+from resources.fields import Address, PersonName, PhoneNumber, Username
 from resources.utils import Resource
 
 
@@ -17,11 +17,13 @@ class ProfileBody(Body):
     first_name: PersonName | None = None
     last_name: PersonName | None = None
     phone_number: PhoneNumber | None = None
+    email: Annotated[Address | None, Field(description="becomes yours by the link that is mailed there")] = None
 
     @model_validator(mode="after")
-    def _keeps_its_username(self) -> "ProfileBody":
-        if "username" in self.model_fields_set and self.username is None:
-            raise ValueError("username cannot be removed")
+    def _keeps_its_names(self) -> "ProfileBody":
+        for name in ("username", "email"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be removed")
         return self
 
     def changes(self) -> dict[str, Any]:
@@ -37,7 +39,9 @@ class Profile(Resource):
         """Your profile."""
         return answers.profile(self.signed_in)
 
-    @contract(body=ProfileBody, answer=answers.Profile, refuses=(UsernameTaken,))
+    @contract(body=ProfileBody, answer=answers.Profile, refuses=(UsernameTaken, ReauthenticationRequired))
     def put(self, body: ProfileBody) -> answers.Profile:
-        """Change your profile: any of the fields, all or nothing; null empties a field."""
+        """Change your profile: any fields, all or nothing; null empties one. A new address wants a recent sign-in."""
+        if body.email is not None:
+            self.require_fresh()
         return answers.profile(profile.change(self.signed_in, body.changes(), self.client))

@@ -3,7 +3,13 @@
 from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.mailbox import Mailbox
+from resources.mfa import Mfa, RecoveryCodeSet
+from resources.notice_links import NotMe, Undo
+from resources.otp import SendOtp, VerifyOtp
+from resources.password_change import ChangePassword
+from resources.password_reset import ForgotPassword, ResetPassword
 from resources.profile import Profile
+from resources.reauthentication import Reauthenticate
 from resources.service import Docs, DocsFile, Healthz, Index, Jwks, OpenApi, ProblemPage
 from resources.sessions import OneSession, Sessions
 from resources.signup import SignUp
@@ -18,6 +24,18 @@ ROUTES: dict[str, type[Resource]] = {
     "/login": Login,
     "/refresh": Refresh,
     "/logout": Logout,
+    "/forgot-password": ForgotPassword,
+    "/reset-password/<string:token>": ResetPassword,
+    "/change-password": ChangePassword,
+    "/reauthenticate": Reauthenticate,
+    "/undo/<string:token>": Undo,
+    "/not-me/<string:token>": NotMe,
+    # Second factors
+    "/mfa": Mfa,
+    "/mfa/recovery-codes": RecoveryCodeSet,
+    "/send-otp": SendOtp,
+    "/verify-otp": VerifyOtp,
+    # Profile and sessions
     "/profile": Profile,
     "/sessions": Sessions,
     "/sessions/<string:session_id>": OneSession,

@@ -13,5 +13,4 @@ class Refresh(Resource):
     @contract(answer=answers.TokenAnswer, refuses=(TokenReused,))
     def post(self) -> answers.TokenAnswer | Refusal:
         """Spend a refresh token for a new pair. Within the grace its one successor is given again."""
-        outcome = token_refresh.refresh(self.claims, self.client)
-        return outcome if isinstance(outcome, Refusal) else answers.token_answer(outcome, "Refreshed.")
+        return answers.outcome(token_refresh.refresh(self.claims, self.client), "Refreshed.")

@@ -10,18 +10,25 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from database import unit_of_work, was_refused_for_concurrency
-from errors import AuthenticationRequired, NotFound, Refusal, TokenInvalid, ValidationFailed
+from errors import AuthenticationRequired, NotFound, ReauthenticationRequired, Refusal, TokenInvalid, ValidationFailed
 from extensions import client_address, settings
 from flows import entry
 from resources import answers, json_gate, problems
 from resources.contract import Access, Body, Contract, Nothing
+from resources.fields import NEEDED
 from services.client import Client
 from services.sessions import SignedIn
 from services.tokens import ACCESS, REFRESH, Claims
 
+FORM = "application/x-www-form-urlencoded"
 TRIES = 4
 """How often a call is run that the database refused for the sake of another one."""
-KINDS = {Access.SIGNED_IN: (ACCESS,), Access.REFRESH: (REFRESH,), Access.EITHER_TOKEN: (ACCESS, REFRESH)}
+KINDS = {
+    Access.SIGNED_IN: (ACCESS,),
+    Access.EITHER_WAY: (ACCESS,),
+    Access.REFRESH: (REFRESH,),
+    Access.EITHER_TOKEN: (ACCESS, REFRESH),
+}
 
 
 class Api(flask_restful.Api):
@@ -73,19 +80,38 @@ class Resource(flask_restful.Resource):
                 time.sleep(0.02 * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _enter(self, method: str, declared: Contract) -> list[Body]:
+    def _enter(self, method: str, declared: Contract) -> list[Body | None]:
         access = self.access_of(method)
         if access is Access.DEVELOPMENT:
             refuse_outsiders()
         elif access in KINDS:
-            self.claims = entry.read(_bearer(), *KINDS[access])
-            if access is Access.SIGNED_IN:
-                self.signed_in = entry.check(self.claims)
-                answers.promise_idle_time()
+            self._identify(access)
+        if declared.fresh:
+            self.require_fresh()
         if declared.body is None or request.method in ("GET", "HEAD"):
             return []
+        if declared.form and request.mimetype == FORM:
+            return [None]
         body = _parsed(declared.body)
         return [] if declared.body is Nothing else [body]
+
+    def _identify(self, access: Access) -> None:
+        if access is Access.EITHER_WAY and "Authorization" not in request.headers:
+            return
+        self.claims = entry.read(_bearer(), *KINDS[access])
+        if access in (Access.SIGNED_IN, Access.EITHER_WAY):
+            self.signed_in = entry.check(self.claims)
+            answers.promise_idle_time()
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether an access token came, where the call takes one or none."""
+        return hasattr(self, "signed_in")
+
+    def require_fresh(self) -> None:
+        """Raises ReauthenticationRequired unless the token tells of a recent sign-in."""
+        if not self.signed_in.is_fresh:
+            raise ReauthenticationRequired(entry.step_ups(self.signed_in))
 
 
 def _bearer() -> str:
@@ -112,7 +138,7 @@ def _parsed(schema: type[Body]) -> Body:
 
 def _sentence(kind: str, message: str) -> str:
     if kind == "missing":
-        return "This field is needed."
+        return NEEDED
     if kind == "extra_forbidden":
         return "This call does not know this field."
     return message.removeprefix("Value error, ").rstrip(".") + "."

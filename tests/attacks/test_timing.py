@@ -61,9 +61,8 @@ def door(tmp_path_factory: pytest.TempPathFactory, smtp: dict[str, str], mail_se
         doors.account(started, mail_server, "ada")
         assert doors.sign_up(started, "bob", "bob@example.org").status == 201
     # The jobs run beside every class alike, so what they take is noise here: they hold the database's one write lock.
-    with doors.service(uri, smtp, **cost, SCHEDULER_ENABLED="false") as measured:
-        with _ahead_of_everybody(measured.pid):
-            yield measured
+    with doors.service(uri, smtp, **cost, SCHEDULER_ENABLED="false") as measured, _ahead_of_everybody(measured.pid):
+        yield measured
 
 
 @contextmanager

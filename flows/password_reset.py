@@ -1,0 +1,42 @@
+"""Forgetting a password, and setting a new one by a mailed link."""
+
+from errors import InvalidToken
+from services import addresses, attempts, audit, letters, notices, outbox, passwords, sessions, tickets, users
+from services.client import Client
+from services.users import Account
+
+
+def ask(email: str) -> None:
+    """Orders a link; the same work for every address."""
+    outbox.order(letters.RESET, email=email)
+
+
+def look(token: str) -> None:
+    """Raises InvalidToken where the link would not be accepted; spends nothing."""
+    tickets.find(token, tickets.RESET)
+
+
+def redeem(token: str, password: str, client: Client) -> None:
+    """Sets the password, proves the address, ends every session; leaves a second factor on, and signs nobody in.
+
+    Raises InvalidToken, and ValidationFailed, which leaves the link unspent.
+    """
+    ticket = tickets.find(token, tickets.RESET)
+    account = users.get(ticket.user_id)
+    if account is None:
+        raise InvalidToken
+    passwords.refuse_weak(password, *users.own_words(account))
+    password_hash = passwords.hashed(password)
+    if not tickets.use_up(ticket.id) or not _proved(account):
+        raise InvalidToken
+    users.set_hash(account.id, password_hash)
+    attempts.clear(attempts.PASSWORD, *users.all_aims(account))
+    tickets.void(account.id, *tickets.OF_CREDENTIALS)
+    sessions.end_all(account.id, "password_reset")
+    audit.record("password_reset", client, user_id=account.id)
+    notices.tell("password_changed", account.id, client)
+
+
+def _proved(account: Account) -> bool:
+    """The link came to the address; a pending sign-up becomes an account by it, if the address is still free."""
+    return account.email_confirmed_at is not None or addresses.prove(account)

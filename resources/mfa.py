@@ -1,0 +1,75 @@
+"""`/mfa` and `/mfa/recovery-codes`."""
+
+from flask import Response
+from pydantic import BaseModel
+
+from errors import InvalidMfaCode, MfaAlreadyEnabled, MfaNotEnabled, Refusal, TooManyAttempts
+from flows import mfa
+from resources import answers
+from resources.contract import Access, Body, contract
+from resources.fields import MfaCode
+from resources.utils import Resource
+
+CHECKED = (MfaNotEnabled, InvalidMfaCode, TooManyAttempts)
+
+
+class MfaState(BaseModel):
+    mfa_enabled: bool
+    methods: list[str]
+    recovery_codes_left: int
+
+
+class MfaAnswer(BaseModel):
+    """A set-up that begins has the first three; one that is verified has the last two."""
+
+    mfa_secret: str | None = None
+    provisioning_uri: str | None = None
+    qr_code: str | None = None
+    message: str | None = None
+    recovery_codes: list[str] | None = None
+
+
+class RecoveryCodes(BaseModel):
+    recovery_codes: list[str]
+
+
+class SetUpBody(Body):
+    mfa_code: MfaCode | None = None
+
+
+class CodeBody(Body):
+    mfa_code: MfaCode
+
+
+class Mfa(Resource):
+    access = Access.SIGNED_IN
+
+    @contract(answer=MfaState)
+    def get(self) -> MfaState:
+        """Which second factors you have."""
+        state = mfa.state(self.signed_in)
+        return MfaState(mfa_enabled=bool(state.methods), methods=list(state.methods), recovery_codes_left=state.codes_left)
+
+    @contract(body=SetUpBody, answer=MfaAnswer, refuses=(MfaAlreadyEnabled, InvalidMfaCode), fresh=True)
+    def post(self, body: SetUpBody) -> Response:
+        """Without a body: begin to set up an authenticator app, or begin anew. With a code of it: turn it on."""
+        if body.mfa_code is not None:
+            codes = mfa.enable(self.signed_in, body.mfa_code, self.client)
+            return answers.json({"message": "A second factor is on. Keep the recovery codes.", "recovery_codes": codes})
+        offer = mfa.begin(self.signed_in)
+        return answers.json({"mfa_secret": offer.secret, "provisioning_uri": offer.uri, "qr_code": offer.picture})
+
+    @contract(body=CodeBody, answer=answers.Message, refuses=CHECKED, fresh=True)
+    def delete(self, body: CodeBody) -> answers.Message | Refusal:
+        """Turn the second factor off, with one of its codes or a recovery code."""
+        return mfa.disable(self.signed_in, body.mfa_code, self.client) or answers.Message(message="The second factor is off.")
+
+
+class RecoveryCodeSet(Resource):
+    access = Access.SIGNED_IN
+
+    @contract(body=CodeBody, answer=RecoveryCodes, refuses=CHECKED, fresh=True)
+    def post(self, body: CodeBody) -> RecoveryCodes | Refusal:
+        """Make a new set of recovery codes; the old one is void."""
+        codes = mfa.renew_codes(self.signed_in, body.mfa_code, self.client)
+        return codes if isinstance(codes, Refusal) else RecoveryCodes(recovery_codes=codes)

@@ -1,0 +1,29 @@
+"""`/change-password`."""
+
+from errors import InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts
+from flows import password_change
+from resources import answers
+from resources.contract import Access, Body, contract
+from resources.fields import Password
+from resources.utils import Resource
+
+
+class ChangePasswordBody(Body):
+    current_password: Password
+    new_password: Password
+
+
+class ChangePassword(Resource):
+    access = Access.SIGNED_IN
+
+    @contract(
+        body=ChangePasswordBody,
+        answer=answers.Message,
+        refuses=(InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts),
+    )
+    def post(self, body: ChangePasswordBody) -> answers.Message:
+        """Change your password; your other sessions end. Where a second factor is on, this wants a recent sign-in."""
+        if self.signed_in.account.mfa_enabled_at:
+            self.require_fresh()
+        password_change.change(self.signed_in, body.current_password, body.new_password, self.client)
+        return answers.Message(message="Your password is changed. You are signed out everywhere else.")

@@ -1,0 +1,28 @@
+"""`/reauthenticate`."""
+
+from errors import InvalidCredentials, InvalidMfaCode, MfaRequired, PasswordNotSet, Refusal, TooManyAttempts
+from flows import reauthentication
+from resources import answers
+from resources.contract import Access, Body, contract
+from resources.fields import MfaCode, Password
+from resources.utils import Resource
+
+
+class ReauthenticateBody(Body):
+    password: Password
+    mfa_code: MfaCode | None = None
+
+
+class Reauthenticate(Resource):
+    access = Access.SIGNED_IN
+    sensitive = True
+
+    @contract(
+        body=ReauthenticateBody,
+        answer=answers.TokenAnswer,
+        refuses=(InvalidCredentials, PasswordNotSet, MfaRequired, InvalidMfaCode, TooManyAttempts),
+    )
+    def post(self, body: ReauthenticateBody) -> answers.TokenAnswer | Refusal:
+        """Prove yourself anew in this session, for the calls that want a recent sign-in."""
+        found = reauthentication.by_password(self.signed_in, body.password, self.client, body.mfa_code)
+        return answers.outcome(found, "Proved anew.")
