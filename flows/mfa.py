@@ -1,6 +1,7 @@
 """Second factors: set up, verified, turned off; recovery codes made anew."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from errors import InvalidMfaCode, MfaAlreadyEnabled, MfaNotEnabled, Refusal
 from services import audit, factors, notices, recovery_codes, sessions, totp
@@ -67,7 +68,7 @@ def _checked(account: Account, code: str, client: Client) -> tuple[str, ...] | R
     return factors.check(account, code, client)
 
 
-def _turned(how: str, signed_in: SignedIn, client: Client) -> None:
+def _turned(how: Literal["mfa_enabled", "mfa_disabled"], signed_in: SignedIn, client: Client) -> None:
     """The other sessions end: somebody else may hold one."""
     sessions.end_all(signed_in.account.id, "mfa_changed", but=signed_in.session_id)
     audit.record(how, client, user_id=signed_in.account.id, session_id=signed_in.session_id)

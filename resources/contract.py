@@ -33,11 +33,18 @@ class Nothing(Body):
     """No fields."""
 
 
+class Query(Body):
+    """The parameters behind `?` of a GET: text, so numbers are read from it; none that the call does not know."""
+
+    model_config = ConfigDict(strict=False)
+
+
 @dataclass(frozen=True)
 class Contract:
     """`body` None: the method reads the request itself. `answer` None: not JSON. `media`: what else it may answer.
 
     `fresh`: the token must tell of a recent sign-in. `form`: a browser may send the hosted page's form instead of JSON.
+    `query`: what a GET takes behind `?`; None: whatever stands there is not looked at.
     """
 
     body: type[Body] | None
@@ -47,6 +54,7 @@ class Contract:
     media: tuple[str, ...]
     fresh: bool
     form: bool
+    query: type[Query] | None = None
 
 
 def contract(
@@ -58,11 +66,12 @@ def contract(
     media: tuple[str, ...] = (),
     fresh: bool = False,
     form: bool = False,
+    query: type[Query] | None = None,
 ) -> Callable[[Method], Method]:
     """Declares a resource's method."""
 
     def declare(method: Method) -> Method:
-        method.contract = Contract(body, answer, status, refuses, media, fresh, form)  # type: ignore[attr-defined]
+        method.contract = Contract(body, answer, status, refuses, media, fresh, form, query)  # type: ignore[attr-defined]
         return method
 
     return declare

@@ -93,16 +93,33 @@ def _operation(rule: Rule, resource: type[Resource], method: str, declared: Cont
         "description": f"For {access.value}.",
         "responses": _responses(resource, access, method, declared),
     }
-    if rule.arguments:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in sorted(rule.arguments)
-        ]
+    if parameters := _parameters(rule, declared):
+        operation["parameters"] = parameters
     if access in KINDS:
         operation["security"] = [{"bearer": []}] + [{}] * (access is Access.EITHER_WAY)
     if declared.body and declared.body.model_fields:
         schema = {"$ref": REF.format(model=declared.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
+
+
+def _parameters(rule: Rule, declared: Contract) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in sorted(rule.arguments)
+    ]
+    if declared.query:
+        shape = declared.query.model_json_schema()
+        for name, schema in shape["properties"].items():
+            found.append({"name": name, "in": "query", "required": name in shape.get("required", []), "schema": _given(schema)})
+    return found
+
+
+def _given(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is left out, never null."""
+    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
+    if "anyOf" in kept:
+        kept |= next(kind for kind in kept.pop("anyOf") if kind != {"type": "null"})
+    return kept
 
 
 def _responses(resource: type[Resource], access: Access, method: str, declared: Contract) -> dict[str, Any]:
@@ -125,6 +142,8 @@ def refusals_of(resource: type[Resource], access: Access, method: str, declared:
     found: list[type[Refusal]] = [*declared.refuses]
     if declared.body and method != "get":
         found += BODY_REFUSALS
+    if declared.query:
+        found.append(errors.ValidationFailed)
     if access in KINDS:
         found += TOKEN_REFUSALS[access is Access.EITHER_WAY :]
     if declared.fresh:

@@ -10,6 +10,7 @@ from resources.password_change import ChangePassword
 from resources.password_reset import ForgotPassword, ResetPassword
 from resources.profile import Profile
 from resources.reauthentication import Reauthenticate
+from resources.security_events import SecurityEvents
 from resources.service import Docs, DocsFile, Healthz, Index, Jwks, OpenApi, ProblemPage
 from resources.sessions import OneSession, Sessions
 from resources.signup import SignUp
@@ -37,6 +38,7 @@ ROUTES: dict[str, type[Resource]] = {
     "/verify-otp": VerifyOtp,
     # Profile and sessions
     "/profile": Profile,
+    "/security-events": SecurityEvents,
     "/sessions": Sessions,
     "/sessions/<string:session_id>": OneSession,
     # Service

@@ -1,6 +1,7 @@
 """The door frame: the Resource base, who may enter, body parsing, the client's address."""
 
 import time
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, ClassVar
 
@@ -88,11 +89,13 @@ class Resource(flask_restful.Resource):
             self._identify(access)
         if declared.fresh:
             self.require_fresh()
+        if declared.query and request.method in ("GET", "HEAD"):
+            return [_parsed(declared.query, _parameters())]
         if declared.body is None or request.method in ("GET", "HEAD"):
             return []
         if declared.form and request.mimetype == FORM:
             return [None]
-        body = _parsed(declared.body)
+        body = _parsed(declared.body, json_gate.body())
         return [] if declared.body is Nothing else [body]
 
     def _identify(self, access: Access) -> None:
@@ -125,9 +128,17 @@ def _bearer() -> str:
     return token.strip()
 
 
-def _parsed(schema: type[Body]) -> Body:
+def _parameters() -> dict[str, str]:
+    """What stands behind `?`. Of a repeated one, each reader on the way might take another value: refused."""
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        raise ValidationFailed({name: ["Give this once."] for name in repeated})
+    return request.args.to_dict()
+
+
+def _parsed(schema: type[Body], given: Mapping[str, Any]) -> Body:
     try:
-        return schema.model_validate(json_gate.body())
+        return schema.model_validate(given)
     except ValidationError as error:
         errors: dict[str, list[str]] = {}
         for fault in error.errors(include_url=False, include_context=False, include_input=False):

@@ -7,7 +7,8 @@ from typing import Any
 from flask import render_template
 
 from extensions import settings
-from services import known_devices, tickets, users
+from services import audit, known_devices, tickets, users
+from services.client import Client
 from services.users import Account
 
 CONFIRMATION, RESEND, CHANGE_EMAIL = "confirmation", "resend", "change_email"
@@ -155,12 +156,19 @@ def _notice(kind: str, order: dict[str, str]) -> Written | None:
     if account is None:
         return None
     users.lock_address(account.email)
-    if kind == NEW_DEVICE and not known_devices.is_news(account.id, order["device"]):
+    if kind == NEW_DEVICE and not _is_news(account, order):
         return None
     subject, sentence = NOTICES[kind]
     values = {"title": subject, "sentence": sentence.format_map(order), "order": order}
     link = _hosted("not-me", tickets.issue(tickets.NOT_ME, account.id, NOT_ME_SECONDS))
     return _rendered(account.email, "notice", NOT_ME_SECONDS, bound=kind, link=link, **values)
+
+
+def _is_news(account: Account, order: dict[str, str]) -> bool:
+    news = known_devices.is_news(account.id, order["device"])
+    if news:
+        audit.record("new_device", Client(order["ip"], order["user_agent"]), user_id=account.id)
+    return news
 
 
 def _link(path: str, secret: str) -> str:

@@ -10,5 +10,6 @@ def tell(kind: str, user_id: str, client: Client, **about: str) -> None:
 
 
 def circumstances(client: Client) -> dict[str, str]:
-    """When, from where and by which kind of device, as a person reads it."""
-    return {"time": f"{clock.now():%Y-%m-%d %H:%M} UTC", "ip": client.ip, "device": devices.name(client.user_agent)}
+    """When, from where and by which kind of device, as a person reads it; and the raw agent."""
+    when = f"{clock.now():%Y-%m-%d %H:%M} UTC"
+    return {"time": when, "ip": client.ip, "user_agent": client.user_agent, "device": devices.name(client.user_agent)}
