@@ -57,7 +57,7 @@ class Contract:
     query: type[Query] | None = None
 
 
-def contract(
+def contract(  # noqa: PLR0913 - one declaration, all by name
     *,
     body: type[Body] | None = Nothing,
     answer: type[BaseModel] | None = None,
