@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _limit(app, settings)
     _render_errors(app)
     app.cli.add_command(commands.keys)
+    app.cli.add_command(commands.users)
     _check_keys(app)
     return app
 

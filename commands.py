@@ -1,4 +1,4 @@
-"""The operator's commands: `flask keys …`."""
+"""The operator's commands: `flask keys …`, `flask users …`."""
 
 import os
 
@@ -9,9 +9,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flask import Flask
 from flask.cli import AppGroup
 
-from services import signing
+from database import unit_of_work
+from services import attempts, audit, reencryption, signing, vault
+from services import users as accounts
+from services.client import Client
 
-keys = AppGroup("keys", help="The keys that sign tokens.")
+keys = AppGroup("keys", help="The keys that sign tokens and encrypt secrets.")
+users = AppGroup("users", help="Accounts.")
+OPERATOR = Client("", "command line")
 
 
 def needs_no_settings(arguments: list[str]) -> bool:
@@ -41,3 +46,26 @@ def list_() -> None:
     """Print the `kid` of each key in the ring: the first signs, all verify."""
     for position, key in enumerate(signing.ring()):
         click.echo(f"{key.kid} {'signs' if position == 0 else 'verifies'}")
+
+
+@keys.command()
+def reencrypt() -> None:
+    """Encrypt every secret at rest under the first FERNET_KEY, so that the others can be removed from the ring."""
+    try:
+        click.echo(f"{reencryption.run()} values are encrypted by the first key.")
+    except vault.VaultRefused as refused:
+        raise click.ClickException("A value opens with none of the keys. Put the key it was written with back.") from refused
+
+
+@users.command()
+@click.argument("name")
+def unlock(name: str) -> None:
+    """Let NAME (a user name or an address) try again: forget how often its password and codes were guessed at."""
+    account = accounts.named(name)
+    if account is None:
+        raise click.ClickException("No account has this user name or address.")
+    with unit_of_work():
+        for factor in attempts.LIFTED_BY_OPERATOR:
+            attempts.clear(factor, *accounts.all_aims(account))
+        audit.record("unlocked", OPERATOR, user_id=account.id)
+    click.echo(f"{account.username} may try again.")
