@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _render_errors(app)
     app.cli.add_command(commands.keys)
     app.cli.add_command(commands.users)
+    app.cli.add_command(commands.doctor)
     _check_keys(app)
     return app
 

@@ -1,4 +1,4 @@
-"""The operator's commands: `flask keys …`, `flask users …`."""
+"""The operator's commands: `flask doctor`, `flask keys …`, `flask users …`."""
 
 import os
 
@@ -10,7 +10,9 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from database import unit_of_work
-from services import attempts, audit, reencryption, signing, vault
+from errors import Refusal
+from extensions import settings
+from services import attempts, audit, openid, reencryption, signing, vault
 from services import users as accounts
 from services.client import Client
 
@@ -29,6 +31,30 @@ def bare_app() -> Flask:
     app = Flask("latchkey")
     app.cli.add_command(keys)
     return app
+
+
+@click.command()
+def doctor() -> None:
+    """Tell what is wrong before users do. So far: the settings, and the providers that people sign in with."""
+    click.echo("ok     the settings")
+    faults = [_examined(name) for name in settings().oidc]
+    if not settings().oidc:
+        click.echo("ok     no provider is set up; for Google set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET")
+    if any(faults):
+        raise SystemExit(1)
+
+
+def _examined(name: str) -> bool:
+    """Whether something is wrong with a provider; prints what to register there."""
+    try:
+        openid.metadata(openid.provider(name))
+    except Refusal as refused:
+        click.echo(
+            f"FAULT  {name}: its discovery document: {refused.title}. Is the discovery URL right, and reachable from here?"
+        )
+        return True
+    click.echo(f"ok     {name}: register this redirect URI there: {openid.redirect_uri(name)}")
+    return False
 
 
 @keys.command()

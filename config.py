@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 ROOT = Path(__file__).resolve().parent
 GMAIL = "smtp.gmail.com"
+GOOGLE = "https://accounts.google.com/.well-known/openid-configuration"
 SECRETS = ("secret_key", "wtf_csrf_secret_key", "jwt_secret_key", "password_pepper", "fernet_key")
 PLACEHOLDER = re.compile(r"change.?me|placeholder|example|your[-_ ]|replace|default|^secret|^password", re.IGNORECASE)
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
@@ -56,10 +57,28 @@ def _database(value: object) -> object:
     return value
 
 
+def _names(value: object) -> object:
+    parts = _ring(value)
+    if isinstance(parts, tuple) and not all(re.fullmatch(r"[a-z][a-z0-9]{0,30}", part) for part in parts):
+        raise ValueError("must be lower-case names such as google,example")
+    return parts
+
+
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
 Seconds = Annotated[int, Field(gt=0)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]
+
+
+class Provider(BaseModel):
+    """An OpenID provider that people may sign in with. `discovery_url`: of its OpenID Connect Discovery 1.0 document."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    name: str
+    client_id: str = Field(min_length=1)
+    client_secret: str = Field(min_length=1, repr=False)
+    discovery_url: WebAddress
 
 
 class Settings(BaseModel):
@@ -117,6 +136,16 @@ class Settings(BaseModel):
         (), description="exact origins that may call, comma-separated; `*` for all"
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies append to `X-Forwarded-For`")
+
+    google_client_id: str | None = Field(None, description="turns Google sign-in on; from the Google Cloud Console")
+    google_client_secret: str | None = Field(None, repr=False, description="the secret that belongs to it")
+    google_discovery_url: WebAddress = Field(
+        GOOGLE, description="the provider's discovery document; `SERVER_METADATA_URL` means the same"
+    )
+    oidc_providers: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        ("google",), description="providers at `/auth/<name>`; each but `google` has its own `OIDC_<NAME>_…`, see below"
+    )
+    oidc: dict[str, Provider] = Field({}, exclude=True, description="what `environment` gathered of all providers")
 
     mail_server: str = Field(GMAIL, min_length=1, description="SMTP host")
     mail_port: int = Field(587, ge=1, le=65535, description="SMTP port")

@@ -5,12 +5,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from config import GMAIL, PLACEHOLDER, ROOT, SECRETS, Settings
+from config import GMAIL, PLACEHOLDER, ROOT, SECRETS, Provider, Settings
 
+ALIASES = {"google_discovery_url": "SERVER_METADATA_URL"}
+PARTS = ("client_id", "client_secret", "discovery_url")
 EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_sensitive", "log_file"}
 
 
@@ -36,6 +39,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         wrong = {str(fault["loc"][0]): fault["msg"] for fault in error.errors()}
         faults += [f"{name.upper()}: {_plain(message)}. {_cure(name)}" for name, message in wrong.items()]
         settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
+    providers, more = _providers(environ, settings)
+    settings = settings.model_copy(update={"oidc": providers})
+    faults += more
     told = {fault.partition(":")[0] for fault in faults}
     faults += [fault for fault in _cross_faults(settings) if fault.partition(":")[0] not in told]
     if faults:
@@ -46,17 +52,59 @@ def load(environ: Mapping[str, str]) -> Settings:
 def _given(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for name in Settings.model_fields:
-        value = environ.get(name.upper())
-        path = environ.get(f"{name.upper()}_FILE")
-        if path and (name in SECRETS or name == "mail_password"):
-            try:
-                value = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                faults.append(f"{name.upper()}_FILE: cannot be read. Name a text file that this user may read.")
+    for name, field in Settings.model_fields.items():
+        if field.exclude:
+            continue
+        value = environ.get(name.upper(), environ.get(ALIASES.get(name, "")))
+        if name in SECRETS or name in ("mail_password", "google_client_secret"):
+            value, fault = _secret(environ, name.upper())
+            faults += fault
         if value or (value == "" and name in EMPTY_HAS_MEANING):
             values[name] = value
     return values, faults
+
+
+def _secret(environ: Mapping[str, str], name: str) -> tuple[str | None, list[str]]:
+    """A secret from the environment, or from the file that NAME_FILE names."""
+    if not (path := environ.get(f"{name}_FILE")):
+        return environ.get(name), []
+    try:
+        return Path(path).read_text(encoding="utf-8").strip(), []
+    except (OSError, UnicodeDecodeError):
+        return None, [f"{name}_FILE: cannot be read. Name a text file that this user may read."]
+
+
+def _providers(environ: Mapping[str, str], settings: Settings) -> tuple[dict[str, Provider], list[str]]:
+    """The OpenID providers that are configured. Google may be named without being configured; the others may not."""
+    found: dict[str, Provider] = {}
+    faults: list[str] = []
+    for name in settings.oidc_providers:
+        prefix, fault = "GOOGLE" if name == "google" else f"OIDC_{name.upper()}", list[str]()
+        if name != "google":
+            secret, fault = _secret(environ, f"{prefix}_CLIENT_SECRET")
+            given = (environ.get(f"{prefix}_CLIENT_ID"), secret, environ.get(f"{prefix}_DISCOVERY_URL"))
+        elif settings.google_client_id:
+            given = (settings.google_client_id, settings.google_client_secret, settings.google_discovery_url)
+        else:
+            continue
+        try:
+            found[name] = Provider.model_validate(dict(zip(PARTS, given, strict=True)) | {"name": name})
+        except ValidationError as error:
+            wrong = [str(item["loc"][0]) for item in error.errors()]
+            fault += [f"{prefix}_{part.upper()}: is not set, or not valid. The provider's console shows it." for part in wrong]
+        faults += fault
+    return found, faults
+
+
+def _provider_faults(settings: Settings) -> list[str]:
+    """A document that came over plain http could name anybody's keys."""
+    plain = [provider for provider in settings.oidc.values() if not _is_safe(provider.discovery_url)]
+    return [f"{provider.name.upper()}: its discovery URL is not https. Use the provider's https address." for provider in plain]
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _plain(message: str) -> str:
@@ -68,7 +116,7 @@ def _cure(name: str) -> str:
 
 
 def _cross_faults(settings: Settings) -> list[str]:
-    rules = [*_secret_faults(settings), *_mail_faults(settings), *_key_faults(settings)]
+    rules = [*_secret_faults(settings), *_mail_faults(settings), *_key_faults(settings), *_provider_faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     if settings.development and not loopback and not settings.dev_allow_remote:
         rules.append("HOST: development listens on loopback only. Set HOST=127.0.0.1, or DEV_ALLOW_REMOTE=true.")

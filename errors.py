@@ -1,18 +1,21 @@
 """Every refusal: its status, code and title.
 
 Refusal
-├── BadRequest 400           MalformedJson, InvalidToken
+├── BadRequest 400           MalformedJson, InvalidToken, OauthFailed
 ├── Unauthorized 401
 │   ├── AuthenticationRequired, InvalidCredentials, InvalidOtp
 │   ├── MfaRequired, InvalidMfaCode, ReauthenticationRequired
 │   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
 ├── Forbidden 403            EmailNotConfirmed, AccountInactive, SignupClosed
-├── NotFound 404, MethodNotAllowed 405
-├── Conflict 409             UsernameTaken, MfaAlreadyEnabled, MfaNotEnabled, PasswordNotSet
+├── NotFound 404             ProviderNotConfigured
+├── MethodNotAllowed 405
+├── Conflict 409             UsernameTaken, MfaAlreadyEnabled, MfaNotEnabled, PasswordNotSet,
+│                            LastSignInMethod, ProviderAlreadyLinked
 ├── PayloadTooLarge 413, UnsupportedMediaType 415
 ├── ValidationFailed 422
 ├── TooManyRequests 429      RateLimited, TooManyAttempts
-└── InternalError 500, Unavailable 503
+├── InternalError 500
+└── Unavailable 503          ProviderUnavailable
 
 A refusal is raised, or returned where what was written beside it must be kept. One renderer turns it into an RFC 9457
 problem document. Answers that could reveal an account are the same class.
@@ -53,6 +56,12 @@ class InvalidToken(BadRequest):
     code = "invalid_token"
     title = "The link or code is not valid"
     advice = "It was used before, has expired, or was replaced. Ask for a new one."
+
+
+class OauthFailed(BadRequest):
+    code = "oauth_failed"
+    title = "The provider did not sign you in"
+    advice = "Begin the sign-in again. If it fails again, the operator's log says why, by the request id."
 
 
 class Unauthorized(Refusal):
@@ -175,6 +184,12 @@ class NotFound(Refusal):
     advice = "Check the path: /docs lists every call."
 
 
+class ProviderNotConfigured(NotFound):
+    code = "provider_not_configured"
+    title = "This provider is not set up here"
+    advice = "The operator of this service can set it up: for Google, GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET."
+
+
 class MethodNotAllowed(Refusal):
     status = 405
     code = "method_not_allowed"
@@ -208,6 +223,18 @@ class PasswordNotSet(Conflict):
     code = "password_not_set"
     title = "The account has no password"
     advice = "Set one by the link that /forgot-password mails."
+
+
+class LastSignInMethod(Conflict):
+    code = "last_sign_in_method"
+    title = "This is your only way to sign in"
+    advice = "Set a password by the link that /forgot-password mails, and unlink then."
+
+
+class ProviderAlreadyLinked(Conflict):
+    code = "provider_already_linked"
+    title = "This is linked already"
+    advice = "Unlink it first where it is linked: this account has one of this provider, or another account has this one."
 
 
 class PayloadTooLarge(Refusal):
@@ -272,6 +299,12 @@ class Unavailable(Refusal):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "2"})
+
+
+class ProviderUnavailable(Unavailable):
+    code = "provider_unavailable"
+    title = "The provider cannot be reached"
+    advice = "Try again after as many seconds as the header Retry-After says, or sign in another way."
 
 
 def every_refusal(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:

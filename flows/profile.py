@@ -3,10 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from services import audit, letters, names, notices, outbox, tickets, users
+from services import audit, identities, letters, names, notices, outbox, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 from services.users import Account
+
+
+def providers(signed_in: SignedIn) -> list[str]:
+    """The providers that the account is linked to."""
+    return identities.of(signed_in.account.id)
 
 
 def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> SignedIn:

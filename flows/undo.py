@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from errors import InvalidToken
-from services import addresses, audit, letters, notices, outbox, recovery_codes, sessions, tickets, totp, users
+from services import addresses, audit, identities, letters, notices, outbox, recovery_codes, sessions, tickets, totp, users
 from services.client import Client
 from services.users import Account
 
@@ -16,8 +16,8 @@ def look(token: str) -> None:
 def redeem(token: str, client: Client) -> None:
     """Gives the address back, and takes away what whoever changed it may still hold.
 
-    Later undo links, tickets, factors that are newer than the change, sessions and the password. A reset link follows.
-    Raises InvalidToken.
+    Later undo links, tickets, factors and providers that are newer than the change, sessions and the password. A reset
+    link follows. Raises InvalidToken.
     """
     ticket = tickets.spend(token, tickets.UNDO_EMAIL)
     account, email = users.get(ticket.user_id), ticket.about
@@ -27,6 +27,7 @@ def redeem(token: str, client: Client) -> None:
     tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL, tickets.NOT_ME)
     tickets.void_later(account.id, tickets.UNDO_EMAIL, since)
     _drop_newer_factors(account, since)
+    identities.unlink_since(account.id, since)
     users.set_hash(account.id, None)
     sessions.end_all(account.id, "revoked_by_user")
     audit.record("email_change_undone", client, user_id=account.id)

@@ -69,7 +69,7 @@ def token_answer(grant: Grant, message: str) -> TokenAnswer:
     )
 
 
-def profile(signed_in: SignedIn) -> Profile:
+def profile(signed_in: SignedIn, providers: list[str]) -> Profile:
     account = signed_in.account
     return Profile(
         id=account.id,
@@ -83,7 +83,7 @@ def profile(signed_in: SignedIn) -> Profile:
         profile_picture=None,
         mfa_enabled=account.mfa_enabled_at is not None,
         has_password=account.password_hash is not None,
-        oauth_providers=[],
+        oauth_providers=providers,
         roles=["user", "admin"] if account.is_admin else ["user"],
         created_at=account.created_at,
         last_activity=signed_in.last_activity,
@@ -93,6 +93,13 @@ def profile(signed_in: SignedIn) -> Profile:
 def empty() -> Response:
     """Nothing to say, 204."""
     return make_response("", 204)
+
+
+def redirect(address: str) -> Response:
+    """The browser is sent on, 302."""
+    answer = empty()
+    answer.status_code, answer.headers["Location"] = 302, address
+    return answer
 
 
 def json(document: object) -> Response:

@@ -43,6 +43,7 @@ class Query(Body):
 class Contract:
     """`body` None: the method reads the request itself. `answer` None: not JSON. `media`: what else it may answer.
 
+    `redirects`: it may also answer 302; `empty`: it may also answer 204.
     `fresh`: the token must tell of a recent sign-in. `form`: a browser may send the hosted page's form instead of JSON.
     `query`: what a GET takes behind `?`; None: whatever stands there is not looked at.
     """
@@ -52,6 +53,8 @@ class Contract:
     status: int
     refuses: tuple[type[Refusal], ...]
     media: tuple[str, ...]
+    redirects: bool
+    empty: bool
     fresh: bool
     form: bool
     query: type[Query] | None = None
@@ -64,6 +67,8 @@ def contract(  # noqa: PLR0913 - one declaration, all by name
     status: int = 200,
     refuses: tuple[type[Refusal], ...] = (),
     media: tuple[str, ...] = (),
+    redirects: bool = False,
+    empty: bool = False,
     fresh: bool = False,
     form: bool = False,
     query: type[Query] | None = None,
@@ -71,7 +76,7 @@ def contract(  # noqa: PLR0913 - one declaration, all by name
     """Declares a resource's method."""
 
     def declare(method: Method) -> Method:
-        method.contract = Contract(body, answer, status, refuses, media, fresh, form, query)  # type: ignore[attr-defined]
+        method.contract = Contract(body, answer, status, refuses, media, redirects, empty, fresh, form, query)  # type: ignore[attr-defined]
         return method
 
     return declare

@@ -127,8 +127,10 @@ def _responses(resource: type[Resource], access: Access, method: str, declared: 
     if declared.answer:
         content["application/json"] = {"schema": {"$ref": REF.format(model=declared.answer.__name__)}}
     answers: dict[str, Any] = {str(declared.status): {"description": "Done.", "content": content}}
-    if resource.__name__ == "Index":
-        answers["302"] = {"description": "A browser is sent to the documentation."}
+    if declared.redirects:
+        answers["302"] = {"description": "A browser is sent on."}
+    if declared.empty:
+        answers["204"] = {"description": "Done; there is nothing to say."}
     by_status: dict[int, list[type[Refusal]]] = {}
     for refusal in refusals_of(resource, access, method, declared):
         by_status.setdefault(refusal.status, []).append(refusal)

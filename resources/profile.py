@@ -37,11 +37,12 @@ class Profile(Resource):
     @contract(answer=answers.Profile)
     def get(self) -> answers.Profile:
         """Your profile."""
-        return answers.profile(self.signed_in)
+        return answers.profile(self.signed_in, profile.providers(self.signed_in))
 
     @contract(body=ProfileBody, answer=answers.Profile, refuses=(UsernameTaken, ReauthenticationRequired))
     def put(self, body: ProfileBody) -> answers.Profile:
         """Change your profile: any fields, all or nothing; null empties one. A new address wants a recent sign-in."""
         if body.email is not None:
             self.require_fresh()
-        return answers.profile(profile.change(self.signed_in, body.changes(), self.client))
+        changed = profile.change(self.signed_in, body.changes(), self.client)
+        return answers.profile(changed, profile.providers(changed))

@@ -9,6 +9,7 @@ from resources.otp import SendOtp, VerifyOtp
 from resources.password_change import ChangePassword
 from resources.password_reset import ForgotPassword, ResetPassword
 from resources.profile import Profile
+from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink
 from resources.reauthentication import Reauthenticate
 from resources.security_events import SecurityEvents
 from resources.service import Docs, DocsFile, Healthz, Index, Jwks, OpenApi, ProblemPage
@@ -41,6 +42,11 @@ ROUTES: dict[str, type[Resource]] = {
     "/security-events": SecurityEvents,
     "/sessions": Sessions,
     "/sessions/<string:session_id>": OneSession,
+    # Providers
+    "/auth/exchange": Exchange,
+    "/auth/<string:provider>": ProviderDeparture,
+    "/auth/<string:provider>/callback": ProviderArrival,
+    "/auth/<string:provider>/link": ProviderLink,
     # Service
     "/": Index,
     "/healthz": Healthz,

@@ -37,6 +37,8 @@ Kind = Literal[
     "email_changed",
     "email_change_undone",
     "not_me",
+    "provider_linked",
+    "provider_unlinked",
     # Second factors
     "mfa_enabled",
     "mfa_disabled",

@@ -41,6 +41,14 @@ NOTICES = {
         "few recovery codes are left",
         "Only {left} recovery codes are left. Make a new set while you can sign in.",
     ),
+    "provider_linked": (
+        "a way to sign in was added",
+        "Your account was linked to {provider}: whoever signs in there signs in to your account.",
+    ),
+    "provider_unlinked": (
+        "a way to sign in was removed",
+        "The link of your account to {provider} was taken away.",
+    ),
     NEW_DEVICE: (
         "a sign-in from a new device",
         "Somebody signed in from a kind of device that your account had not been used from.",
@@ -160,7 +168,8 @@ def _notice(kind: str, order: dict[str, str]) -> Written | None:
         return None
     subject, sentence = NOTICES[kind]
     values = {"title": subject, "sentence": sentence.format_map(order), "order": order}
-    link = _hosted("not-me", tickets.issue(tickets.NOT_ME, account.id, NOT_ME_SECONDS))
+    unlink = order["provider"] if kind == "provider_linked" else None
+    link = _hosted("not-me", tickets.issue(tickets.NOT_ME, account.id, NOT_ME_SECONDS, about=unlink))
     return _rendered(account.email, "notice", NOT_ME_SECONDS, bound=kind, link=link, **values)
 
 

@@ -5,6 +5,7 @@ import re
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+SHORTEST_USERNAME = 3
 USERNAME = re.compile(r"[A-Za-z0-9._-]{3,32}")
 
 

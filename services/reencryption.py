@@ -6,10 +6,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from database import changed, rows, unit_of_work
-from model import Letter, Ticket, User
+from model import Letter, ProviderVisit, Ticket, User
 from services import vault
 
-SEALED: tuple[InstrumentedAttribute[Any], ...] = (User.totp_secret, User.totp_offered, Ticket.about, Letter.content)
+SEALED: tuple[InstrumentedAttribute[Any], ...] = (
+    User.totp_secret,
+    User.totp_offered,
+    Ticket.about,
+    Letter.content,
+    ProviderVisit.about,
+)
 """Every column that `vault.seal` fills; a test holds this list to the model."""
 PIECE = 200
 

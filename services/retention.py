@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from database import changed, rows, unit_of_work
 from extensions import settings
-from model import Attempt, HeldAddress, Letter, Session, Ticket, User
+from model import Attempt, HeldAddress, Letter, ProviderVisit, Session, Ticket, User
 from services import attempts, clock
 
 PIECE = 500
@@ -34,6 +34,7 @@ def _rules() -> Iterator[tuple[InstrumentedAttribute[str], ColumnElement[bool]]]
     yield Ticket.id, and_(Ticket.expires_at < kept_since, or_(Ticket.spent_at.is_(None), Ticket.spent_at < kept_since))
     yield Letter.id, Letter.finished_at < kept_since
     yield HeldAddress.email_key, HeldAddress.until < now
+    yield ProviderVisit.id, ProviderVisit.expires_at < now
     yield Attempt.subject, and_(Attempt.last_at < now - timedelta(days=ATTEMPTS_DAYS), Attempt.failures < attempts.STOP)
     yield User.id, and_(User.email_confirmed_at.is_(None), User.created_at < unconfirmed_since)
 

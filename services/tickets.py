@@ -18,8 +18,10 @@ SIGN_IN = "sign_in"
 LOGIN_CODE = "login_code"
 STEP_UP_CODE = "step_up_code"
 NOT_ME = "not_me"
+LINK = "link"
+EXCHANGE = "exchange"
 UNDO_EMAIL = "undo_email"
-OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE)
+OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, LINK, EXCHANGE)
 """What a change of password or address makes void."""
 
 

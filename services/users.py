@@ -96,6 +96,15 @@ def lock_address(email: str) -> None:
     db.session.execute(select(User.id).where(User.email_key == key).order_by(User.id).with_for_update()).all()
 
 
+def lock(user_id: str) -> None:
+    """Until the unit of work ends, nobody else changes what hangs on this account."""
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update()).all()
+
+
+def has_password(user_id: str) -> bool:
+    return bool(rows(select(User.id).where(User.id == user_id, User.password_hash.is_not(None))))
+
+
 def is_unchanged(account: Account) -> bool:
     """Whether what a sign-in was judged by still holds; until the unit of work ends, nobody else changes it.
 
@@ -114,7 +123,7 @@ def is_username_free(username: str) -> bool:
     return not rows(select(User.id).where(User.username_key == names.username_key(username)))
 
 
-def sign_up(username: str, email: str, password_hash: str, **names_of: str | None) -> str:
+def sign_up(username: str, email: str, password_hash: str | None, **names_of: str | None) -> str:
     """Stores a pending sign-up, alike for free and taken addresses, and returns its id. Raises UsernameTaken."""
     user = User(
         id=mint.identifier(),

@@ -1,4 +1,4 @@
-"""What `.env.example` and the README's table must say, made from Settings."""
+"""What `.env.example` and the README's table must say, made from Settings: one variable for each field but the excluded."""
 
 import re
 
@@ -11,6 +11,8 @@ def plain(default: object) -> str:
     """A default as the environment would hold it; nothing for none."""
     if default is None or default == ():
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 
@@ -19,6 +21,7 @@ def table() -> list[str]:
     return [
         f"| `{name.upper()}` | {f'`{plain(field.default)}`' if plain(field.default) else 'none'} | {field.description} |"
         for name, field in Settings.model_fields.items()
+        if not field.exclude
     ]
 
 
@@ -26,6 +29,8 @@ def example() -> list[str]:
     """The paragraphs of `.env.example` after its first: meaning, then the default commented out."""
     paragraphs = []
     for name, field in Settings.model_fields.items():
+        if field.exclude:
+            continue
         line = "FLASK_ENV=development" if name == "flask_env" else f"# {name.upper()}={plain(field.default)}"
         paragraphs.append(f"# {(field.description or '').replace('`', '')}\n{line}")
     return paragraphs

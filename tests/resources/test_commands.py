@@ -7,7 +7,8 @@ import pyotp
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 
-from database import Base
+from database import Base, unit_of_work
+from services import provider_visits
 from services.reencryption import SEALED
 from tests.people import PASSWORD
 from tests.resources.conftest import Door
@@ -57,6 +58,8 @@ def test_reencrypting_brings_every_secret_under_the_first_key(build: Callable[..
     before = build(FERNET_KEY=OLD)
     enrolled(before)
     assert before.login("ada").get_json()["mfa_token"]
+    with before.app.app_context(), unit_of_work():
+        provider_visits.depart("google", "the browser's secret", {"nonce": "of the visit"})
     before.post("/forgot-password", {"email": "ada@example.org"})
     assert all(sealed_by(before, OLD).values())
     assert set(sealed_by(before, OLD)) == {f"{column.class_.__tablename__}.{column.key}" for column in SEALED}

@@ -1,0 +1,115 @@
+"""Signing in with an OpenID provider: leaving for it, coming back, and exchanging the code for tokens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from errors import InvalidToken, OauthFailed, Refusal, UsernameTaken
+from services import addresses, audit, identities, names, notices, openid, provider_visits, sign_ins, tickets, users
+from services.client import Client
+from services.openid import Errand, Person
+from services.sessions import SignedIn
+from services.tokens import Grant
+from services.users import Account
+
+CODE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody who came back. `app_state`: the page's own word. `link`: whose session wants the identity linked, if any."""
+
+    errand: Errand
+    app_state: str | None
+    link: dict[str, str] | None
+
+
+def depart(provider: str, browser: str, app_state: str | None, ticket: str | None) -> str:
+    """Where to send the browser. `ticket`: of a session that wants to link. Raises ProviderUnavailable, InvalidToken."""
+    chosen, errand = openid.provider(provider), openid.new_errand()
+    openid.metadata(chosen)  # asked before anything is written
+    about: dict[str, Any] = {"nonce": errand.nonce, "code_verifier": errand.code_verifier, "app_state": app_state}
+    if ticket is not None:
+        found = tickets.spend(ticket, tickets.LINK)
+        about["link"] = {"user_id": found.user_id, "session_id": found.about}
+    return openid.authorization_url(chosen, provider_visits.depart(provider, browser, about), errand)
+
+
+def come_back(provider: str, browser: str, state: str) -> Visit:
+    """Ends the visit, whatever comes of it: state and cookie are good once. Raises OauthFailed."""
+    openid.provider(provider)
+    about = provider_visits.end(provider, browser, state)
+    return Visit(Errand(about["nonce"], about["code_verifier"]), about["app_state"], about.get("link"))
+
+
+def identify(provider: str, visit: Visit, code: str | None, issuer: str | None) -> Person:
+    """Who came back, as the provider proves. Raises OauthFailed, ProviderUnavailable."""
+    chosen = openid.provider(provider)
+    # RFC 9207: an answer that names another issuer was meant for another provider.
+    if not code or (issuer is not None and issuer != openid.metadata(chosen)["issuer"]):
+        raise OauthFailed
+    return openid.person(chosen, code, visit.errand)
+
+
+def sign_in(person: Person, client: Client) -> Grant | Refusal:
+    """Opens a session, or says what is wanted; where there is no page to exchange a code."""
+    return sign_ins.proceed(_account(person, client), ("fed",), client)
+
+
+def code_for(person: Person, visit: Visit, client: Client) -> str:
+    """A code for the page to exchange: for tokens, or for the link."""
+    identity = {"provider": person.provider, "issuer": person.issuer, "subject": person.subject}
+    if visit.link:
+        about = {"link": identity, "session_id": visit.link["session_id"]}
+        return tickets.issue(tickets.EXCHANGE, visit.link["user_id"], CODE_SECONDS, about=about)
+    return tickets.issue(tickets.EXCHANGE, _account(person, client).id, CODE_SECONDS, about={})
+
+
+def exchange(code: str, signed_in: SignedIn | None, client: Client) -> Grant | Refusal | None:
+    """Tokens, or what is still wanted; None where an identity was linked. Raises InvalidToken, ProviderAlreadyLinked."""
+    ticket = tickets.spend(code, tickets.EXCHANGE)
+    account = users.get(ticket.user_id)
+    if account is None:
+        raise InvalidToken
+    if identity := ticket.about.get("link"):
+        # Only the session that began it: else somebody could have a victim link the attacker's identity.
+        if signed_in is None or signed_in.session_id != ticket.about["session_id"]:
+            raise InvalidToken
+        _link(account, client, **identity)
+        return None
+    return sign_ins.proceed(account, ("fed",), client)
+
+
+def _account(person: Person, client: Client) -> Account:
+    """The account of a known identity; else that of its verified address; else a new one."""
+    if known := identities.account_of(person.issuer, person.subject):
+        return known
+    if person.email is None:
+        raise OauthFailed("The provider does not vouch for your address.")
+    try:
+        email = names.address(person.email)
+    except names.Malformed as error:
+        raise OauthFailed from error
+    account = users.owner_of(email) or _new(email, person, client)
+    _link(account, client, person.provider, person.issuer, person.subject)
+    return account
+
+
+def _new(email: str, person: Person, client: Client) -> Account:
+    """An account without a password; the address is proved by the provider, so other links for it stop working."""
+    username = identities.free_username(email)
+    try:
+        user_id = users.sign_up(username, email, None, first_name=person.first_name, last_name=person.last_name)
+    except UsernameTaken as error:
+        raise OauthFailed from error
+    account = users.get(user_id)
+    if account is None or not addresses.prove(account):
+        raise OauthFailed
+    audit.record("signed_up", client, user_id=user_id, provider=person.provider)
+    proved = users.get(user_id)
+    return proved or account
+
+
+def _link(account: Account, client: Client, provider: str, issuer: str, subject: str) -> None:
+    identities.link(account.id, provider, issuer, subject)
+    audit.record("provider_linked", client, user_id=account.id, provider=provider)
+    notices.tell("provider_linked", account.id, client, provider=provider)

@@ -1,0 +1,150 @@
+"""`/auth/<provider>`, its callback and link, and `/auth/exchange`."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from errors import (
+    InvalidToken,
+    LastSignInMethod,
+    NotFound,
+    OauthFailed,
+    ProviderAlreadyLinked,
+    ProviderNotConfigured,
+    ProviderUnavailable,
+    Refusal,
+)
+from extensions import settings
+from flows import provider_link, provider_sign_in
+from flows.provider_sign_in import Visit
+from resources import answers
+from resources.auth import SIGN_IN_REFUSALS
+from resources.contract import Access, Body, Query, contract
+from resources.utils import Resource
+from services import mint
+from services.openid import Person
+
+COOKIE_SECONDS = 600
+SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+BROKEN = (ProviderNotConfigured, OauthFailed, ProviderUnavailable)
+
+
+class DepartureQuery(Query):
+    state: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="given back to FRONTEND_URL as it is")] | None
+    ) = None
+    ticket: Annotated[str, Field(max_length=200, description="what POST /auth/<provider>/link put here")] | None = None
+
+
+class ProviderDeparture(Resource):
+    access = Access.OPEN
+
+    @contract(query=DepartureQuery, status=302, refuses=(InvalidToken, *BROKEN))
+    def get(self, query: DepartureQuery, provider: str) -> Response:
+        """Send the browser to the provider."""
+        base = urlsplit(settings().address)
+        if request.host != base.netloc:
+            # The cookie must be set where the provider sends the browser back to.
+            return answers.redirect(f"{settings().address}/auth/{provider}?{request.query_string.decode('ascii', 'replace')}")
+        browser = _browser() or mint.secret()
+        answer = answers.redirect(provider_sign_in.depart(provider, browser, query.state, query.ticket))
+        secure = base.scheme == "https"
+        answer.set_cookie(_cookie(), browser, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/")
+        return answer
+
+
+class ExchangeCode(BaseModel):
+    """What a page would get: for POST /auth/exchange."""
+
+    code: str
+    message: str
+
+
+class ProviderArrival(Resource):
+    access = Access.OPEN
+    visit: Visit | None = None
+    person: Person | None = None
+
+    def dispatch_request(self, **path: str) -> Response:
+        """Where there is a page, it is told everything, also what went wrong."""
+        try:
+            return super().dispatch_request(**path)
+        except Refusal as refused:
+            if not settings().frontend_url:
+                raise
+            return self._to_page(error=refused.code)
+
+    @contract(answer=answers.TokenAnswer, refuses=(*SIGN_IN_REFUSALS, ProviderAlreadyLinked, *BROKEN), redirects=True)
+    def get(self, provider: str) -> answers.TokenAnswer | Refusal | Response:
+        """Where the provider sends the browser back to: signs in, or takes a code to the page at FRONTEND_URL."""
+        visit, person = self._arrived(provider)
+        if settings().frontend_url:
+            return self._to_page(code=provider_sign_in.code_for(person, visit, self.client))
+        if visit.link:
+            code = provider_sign_in.code_for(person, visit, self.client)
+            return answers.json(ExchangeCode(code=code, message="Send this to /auth/exchange with your token.").model_dump())
+        return answers.outcome(provider_sign_in.sign_in(person, self.client), "Signed in.")
+
+    def _arrived(self, provider: str) -> tuple[Visit, Person]:
+        """Once for each request: the visit and its code are good once, also where the database wants the call again."""
+        if self.visit is None:
+            self.visit = provider_sign_in.come_back(provider, _browser() or "", request.args.get("state", ""))
+        if self.person is None:
+            given = request.args
+            self.person = provider_sign_in.identify(provider, self.visit, given.get("code"), given.get("iss"))
+        return self.visit, self.person
+
+    def _to_page(self, **told: str) -> Response:
+        state = {"state": self.visit.app_state} if self.visit and self.visit.app_state else {}
+        return answers.redirect(f"{settings().frontend_url}/auth/callback#{urlencode(told | state)}")
+
+
+class AuthorizationUrl(BaseModel):
+    authorization_url: str
+
+
+class ProviderLink(Resource):
+    access = Access.SIGNED_IN
+
+    @contract(answer=AuthorizationUrl, refuses=(ProviderNotConfigured, ProviderAlreadyLinked), fresh=True)
+    def post(self, provider: str) -> AuthorizationUrl:
+        """Begin to link your account to the provider: open the address within a minute."""
+        return AuthorizationUrl(authorization_url=provider_link.begin(self.signed_in, provider))
+
+    @contract(status=204, refuses=(ProviderNotConfigured, NotFound, LastSignInMethod), fresh=True)
+    def delete(self, provider: str) -> Response:
+        """Take the link to the provider away."""
+        provider_link.end(self.signed_in, provider, self.client)
+        return answers.empty()
+
+
+class ExchangeBody(Body):
+    code: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Exchange(Resource):
+    access = Access.EITHER_WAY
+
+    @contract(
+        body=ExchangeBody,
+        answer=answers.TokenAnswer,
+        refuses=(InvalidToken, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
+        empty=True,
+    )
+    def post(self, body: ExchangeBody) -> answers.TokenAnswer | Refusal | Response:
+        """Exchange the code of a provider sign-in for tokens; or make the link (204), with the token of its session."""
+        found = provider_sign_in.exchange(body.code, self.signed_in if self.is_signed_in else None, self.client)
+        return answers.empty() if found is None else answers.outcome(found, "Signed in.")
+
+
+def _cookie() -> str:
+    return "__Host-latchkey_visit" if settings().address.startswith("https://") else "latchkey_visit"
+
+
+def _browser() -> str | None:
+    """The secret that ties a visit to this browser; kept over several tabs."""
+    found = request.cookies.get(_cookie(), "")
+    return found if SECRET.fullmatch(found) else None

@@ -1,0 +1,185 @@
+"""OpenID Connect as a relying party: where a provider wants people sent, and who came back (OIDC Core 1.0, Discovery 1.0)."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from config import Provider
+from errors import OauthFailed, ProviderNotConfigured
+from extensions import settings
+from services import clock, mint, provider_http
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
+"""Signatures of a key pair only: `none` and HMAC cannot come in."""
+LEEWAY = 60
+KEPT_SECONDS = 300
+KEYS_AGAIN_SECONDS = 30
+"""How often a `kid` that is not known may make us fetch the keys again."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a visit to a provider needs when it comes back: kept here, never in the browser."""
+
+    nonce: str
+    code_verifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who came back. `email` only where the provider says, in so many words, that it is verified."""
+
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+
+
+_kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+"""What providers published, by address of it, with the moment it was fetched."""
+
+
+def provider(name: str) -> Provider:
+    """Raises ProviderNotConfigured."""
+    found = settings().oidc.get(name)
+    if found is None:
+        raise ProviderNotConfigured
+    return found
+
+
+def redirect_uri(name: str) -> str:
+    """What has to be registered with the provider."""
+    return f"{settings().address}/auth/{name}/callback"
+
+
+def departure(name: str, ticket: str) -> str:
+    """The address of ours that takes a browser to the provider for the session that asked for this ticket."""
+    return f"{settings().address}/auth/{name}?ticket={ticket}"
+
+
+def authorization_url(chosen: Provider, state: str, errand: Errand) -> str:
+    """Where to send the browser: code flow with PKCE S256 (RFC 7636), state and nonce. Raises ProviderUnavailable."""
+    endpoint = metadata(chosen)["authorization_endpoint"]
+    with provider_http.session(chosen, redirect_uri(chosen.name)) as client:
+        url, _ = client.create_authorization_url(endpoint, state=state, nonce=errand.nonce, code_verifier=errand.code_verifier)
+    return str(url)
+
+
+def new_errand() -> Errand:
+    return Errand(nonce=mint.secret(), code_verifier=mint.secret())
+
+
+def person(chosen: Provider, code: str, errand: Errand) -> Person:
+    """Redeems the code and reads who it is. Raises OauthFailed, ProviderUnavailable."""
+    about = metadata(chosen)
+    answer = provider_http.exchanged(
+        chosen,
+        about["token_endpoint"],
+        redirect_uri(chosen.name),
+        code=code,
+        code_verifier=errand.code_verifier,
+    )
+    claims = _verified(chosen, about, answer.get("id_token"), errand.nonce)
+    return _person(chosen, about, claims | _more(chosen, about, claims, answer.get("access_token")))
+
+
+def metadata(chosen: Provider) -> dict[str, Any]:
+    """The discovery document; its issuer must be whom we asked (Discovery 1.0 §4.3)."""
+
+    def fetch() -> dict[str, Any]:
+        found = provider_http.fetched(chosen, chosen.discovery_url)
+        wanted = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
+        if not all(isinstance(found.get(name), str) for name in wanted):
+            raise _refused(chosen, "its discovery document lacks a member")
+        if f"{found['issuer'].rstrip('/')}/.well-known/openid-configuration" != chosen.discovery_url:
+            raise _refused(chosen, "its discovery document names another issuer")
+        return found
+
+    return _remembered((chosen.name, chosen.discovery_url), KEPT_SECONDS, fetch)
+
+
+def _remembered(key: tuple[str, str], seconds: float, fetch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    moment, found = _kept.get(key, (0.0, {}))
+    if not found or time.monotonic() - moment > seconds:
+        found = fetch()
+        _kept[key] = (time.monotonic(), found)
+    return found
+
+
+def _verified(chosen: Provider, about: dict[str, Any], id_token: object, nonce: str) -> dict[str, Any]:
+    """The claims of an ID token that is signed by the provider, for us, now, for this visit (OIDC Core §3.1.3.7)."""
+    if not isinstance(id_token, str) or len(id_token) > provider_http.MOST_BYTES:
+        raise _refused(chosen, "it sent no ID token")
+    claims = _decoded(chosen, about["jwks_uri"], id_token)
+    now = clock.now().timestamp()
+    audience = claims.get("aud")
+    faults = {
+        "iss": claims.get("iss") != about["issuer"],
+        "aud": audience not in (chosen.client_id, [chosen.client_id]),
+        "azp": claims.get("azp", chosen.client_id) != chosen.client_id,
+        "nonce": claims.get("nonce") != nonce,
+        "exp": not _is_moment(claims.get("exp")) or claims["exp"] + LEEWAY < now,
+        "iat": not _is_moment(claims.get("iat")) or claims["iat"] - LEEWAY > now,
+        "nbf": not _is_moment(claims.get("nbf", 0)) or claims.get("nbf", 0) - LEEWAY > now,
+        "sub": not isinstance(claims.get("sub"), str) or not 0 < len(claims["sub"]) <= 255,
+    }
+    if wrong := [name for name, is_wrong in faults.items() if is_wrong]:
+        raise _refused(chosen, f"its ID token has a wrong {' and '.join(wrong)}")
+    return claims
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _decoded(chosen: Provider, jwks_uri: str, id_token: str) -> dict[str, Any]:
+    """By the provider's keys; fetched again where they may have been rotated, but not at every stranger's wish."""
+    for seconds in (KEPT_SECONDS, KEYS_AGAIN_SECONDS):
+        found = _remembered((chosen.name, jwks_uri), seconds, lambda: provider_http.fetched(chosen, jwks_uri))
+        try:
+            return dict(jwt.decode(id_token, KeySet.import_key_set(cast(Any, found)), algorithms=ALGORITHMS).claims)
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            fault = type(error).__name__
+    raise _refused(chosen, f"its ID token cannot be verified: {fault}")
+
+
+def _more(chosen: Provider, about: dict[str, Any], claims: dict[str, Any], token: object) -> dict[str, Any]:
+    """What only the userinfo endpoint tells, where the ID token has no address (OIDC Core §5.3.2: the same `sub`)."""
+    endpoint = about.get("userinfo_endpoint")
+    if "email" in claims or not isinstance(endpoint, str) or not isinstance(token, str):
+        return {}
+    found = provider_http.fetched(chosen, endpoint, bearer=token)
+    if found.get("sub") != claims["sub"]:
+        raise _refused(chosen, "its userinfo endpoint told of somebody else")
+    return {name: found[name] for name in ("email", "email_verified", "given_name", "family_name") if name in found}
+
+
+def _person(chosen: Provider, about: dict[str, Any], claims: dict[str, Any]) -> Person:
+    email = claims.get("email") if claims.get("email_verified") is True else None
+    return Person(
+        provider=chosen.name,
+        issuer=about["issuer"],
+        subject=claims["sub"],
+        email=email if isinstance(email, str) else None,
+        first_name=_name(claims.get("given_name")),
+        last_name=_name(claims.get("family_name")),
+    )
+
+
+def _name(value: object) -> str | None:
+    return (value.strip()[:100] or None) if isinstance(value, str) and value.isprintable() else None
+
+
+def _refused(chosen: Provider, why: str) -> OauthFailed:
+    log.warning("provider %s: %s", chosen.name, why)
+    return OauthFailed()

@@ -1,0 +1,108 @@
+"""The way to an OpenID provider: bounded in time and size, without redirects, whatever the other side does."""
+
+import logging
+import time
+from typing import Any
+
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.exceptions import JSONDecodeError, RequestException
+from urllib3.exceptions import HTTPError
+
+from config import Provider
+from errors import OauthFailed, ProviderUnavailable
+
+SILENCE_SECONDS = 5
+"""How long each step may take: connecting, and every read."""
+WHOLE_SECONDS = 10.0
+MOST_BYTES = 256 * 1024
+log = logging.getLogger(__name__)
+
+
+class _Excess(RequestException):
+    """More than a provider has to say, or elsewhere than at the address it was asked at."""
+
+
+class _Bounded(HTTPAdapter):
+    """Reads the whole answer itself, up to the bounds, so that what is built on it never waits or grows."""
+
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        began = time.monotonic()
+        options |= {"stream": True, "timeout": SILENCE_SECONDS}
+        response = super().send(request, *args, **options)
+        try:
+            if response.is_redirect:
+                raise _Excess("a redirect")
+            response._content = _content(response.raw, began)
+        except HTTPError as error:
+            raise RequestException from error
+        finally:
+            response.close()
+        return response
+
+
+def _content(raw: Any, began: float) -> bytes:
+    parts, total = [], 0
+    while part := raw.read1(64 * 1024, decode_content=True):
+        parts.append(part)
+        total += len(part)
+        if total > MOST_BYTES:
+            raise _Excess("a body above the bound")
+        if time.monotonic() - began > WHOLE_SECONDS:
+            raise RequestException("a body that does not end")
+    return b"".join(parts)
+
+
+def session(provider: Provider, redirect_uri: str) -> OAuth2Session:
+    """Authlib's client, over bounded connections."""
+    client = OAuth2Session(
+        provider.client_id,
+        provider.client_secret,
+        scope="openid email profile",
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256",
+    )
+    client.trust_env = False
+    for scheme in ("https://", "http://"):
+        client.mount(scheme, _Bounded())
+    return client
+
+
+def fetched(provider: Provider, url: str, bearer: str | None = None) -> dict[str, Any]:
+    """A JSON object; raises ProviderUnavailable, or OauthFailed where the answer is none."""
+    with session(provider, "") as client:
+        return _asked(provider, lambda: _object(client.get(url, withhold_token=True, headers=_bearer(bearer))))
+
+
+def exchanged(provider: Provider, endpoint: str, redirect_uri: str, **given: str) -> dict[str, Any]:
+    """The token endpoint's answer for a code (RFC 6749 §4.1.3, RFC 7636 §4.5). Raises as `fetched` does."""
+    with session(provider, redirect_uri) as client:
+        return _asked(provider, lambda: dict(client.fetch_token(endpoint, grant_type="authorization_code", **given)))
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def _object(response: Response) -> dict[str, Any]:
+    if response.status_code >= 500:
+        raise RequestException(f"status {response.status_code}")
+    found = response.json() if response.status_code == 200 else None
+    if not isinstance(found, dict):
+        raise OauthFailed
+    return found
+
+
+def _asked(provider: Provider, ask: Any) -> dict[str, Any]:
+    """Every way in which a provider can fail is one of two answers to our caller; the log has the kind of fault."""
+    try:
+        found: dict[str, Any] = ask()
+    except (OAuthError, _Excess, JSONDecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        log.warning("provider %s answered wrongly: %s", provider.name, type(error).__name__)
+        raise OauthFailed from error
+    except RequestException as error:
+        log.warning("provider %s cannot be reached: %s", provider.name, type(error).__name__)
+        raise ProviderUnavailable from error
+    return found

@@ -1,0 +1,49 @@
+"""People who were sent to a provider: each comes back once, within ten minutes, in the browser that left."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from database import db, rows, transaction_apart
+from errors import OauthFailed
+from model import ProviderVisit
+from services import clock, keys, mint, vault
+
+SECONDS = 600
+
+
+def depart(provider: str, browser: str, about: dict[str, Any]) -> str:
+    """Notes the departure and returns the `state` to come back with. `browser`: the secret of its cookie."""
+    state, visit_id = mint.secret(), mint.identifier()
+    db.session.add(
+        ProviderVisit(
+            id=visit_id,
+            provider=provider,
+            state_digest=keys.fingerprint(state),
+            browser_digest=keys.fingerprint(browser),
+            about=vault.seal("provider visit", visit_id, about),
+            expires_at=clock.now() + timedelta(seconds=SECONDS),
+        )
+    )
+    return state
+
+
+def end(provider: str, browser: str, state: str) -> dict[str, Any]:
+    """What was noted at the departure; each visit ends once, before the provider is asked. Raises OauthFailed."""
+    here = (
+        ProviderVisit.provider == provider,
+        ProviderVisit.state_digest == keys.fingerprint(state),
+        ProviderVisit.browser_digest == keys.fingerprint(browser),
+        ProviderVisit.spent_at.is_(None),
+        ProviderVisit.expires_at > clock.now(),
+    )
+    found = rows(select(ProviderVisit.id, ProviderVisit.about).where(*here))
+    if not found:
+        raise OauthFailed
+    with transaction_apart() as connection:
+        ended = connection.execute(update(ProviderVisit).where(*here).values(spent_at=clock.now())).rowcount
+    if ended != 1:
+        raise OauthFailed
+    about: dict[str, Any] = vault.reveal("provider visit", found[0].id, found[0].about)
+    return about
