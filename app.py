@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
-    secure = settings.address.startswith("https://")
+    secure = settings.over_https
     return {
         "SECRET_KEY": settings.secret_key[0],
         "SECRET_KEY_FALLBACKS": list(settings.secret_key[1:]),

@@ -64,6 +64,12 @@ def _names(value: object) -> object:
     return parts
 
 
+def _locations(value: object) -> object:
+    """One spelling for both orders."""
+    parts = _ring(value)
+    return ",".join(sorted(set(parts), reverse=True)) if isinstance(parts, tuple) else value
+
+
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
 Seconds = Annotated[int, Field(gt=0)]
@@ -110,6 +116,12 @@ class Settings(BaseModel):
     )
     jwt_issuer: str | None = Field(None, description="claim `iss`; `BASE_URL` where not set")
     jwt_audience: str = Field("latchkey", min_length=1, description="claim `aud`")
+    jwt_token_location: Annotated[Literal["headers", "cookies", "headers,cookies"], BeforeValidator(_locations)] = Field(
+        "headers", description="where tokens travel: `headers`, `cookies`, or `headers,cookies` for both"
+    )
+    jwt_cookie_samesite: Literal["Lax", "Strict", "None"] = Field(
+        "Lax", description="SameSite of the token cookies: `Lax`, `Strict`, or `None` (needs an https `BASE_URL`)"
+    )
     jwt_access_token_expires: Seconds = Field(1800, description="life of an access token, seconds")
     jwt_refresh_token_expires: Seconds = Field(86400, description="life of a refresh token, seconds")
     refresh_reuse_seconds: int = Field(
@@ -133,7 +145,7 @@ class Settings(BaseModel):
     )
     frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = Field(
-        (), description="exact origins that may call, comma-separated; `*` for all"
+        (), description="exact origins that may call, comma-separated; `*` for all, without cookies"
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies append to `X-Forwarded-For`")
 
@@ -186,6 +198,18 @@ class Settings(BaseModel):
     def address(self) -> str:
         """The public address, without a trailing slash."""
         return self.base_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def over_https(self) -> bool:
+        return self.address.startswith("https://")
+
+    @property
+    def takes_headers(self) -> bool:
+        return "headers" in self.jwt_token_location
+
+    @property
+    def takes_cookies(self) -> bool:
+        return "cookies" in self.jwt_token_location
 
     @property
     def issuer(self) -> str:

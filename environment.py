@@ -116,7 +116,8 @@ def _cure(name: str) -> str:
 
 
 def _cross_faults(settings: Settings) -> list[str]:
-    rules = [*_secret_faults(settings), *_mail_faults(settings), *_key_faults(settings), *_provider_faults(settings)]
+    examined = (_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults)
+    rules = [fault for faults in examined for fault in faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     if settings.development and not loopback and not settings.dev_allow_remote:
         rules.append("HOST: development listens on loopback only. Set HOST=127.0.0.1, or DEV_ALLOW_REMOTE=true.")
@@ -136,6 +137,15 @@ def _key_faults(settings: Settings) -> list[str]:
     missing = [path for path in settings.jwt_private_keys if not Path(path).is_file()]
     faults = [f"JWT_PRIVATE_KEYS: {path} is not a file. {cure}" for path in missing]
     return faults if settings.jwt_private_keys else [f"JWT_PRIVATE_KEYS: is not set. {cure}"]
+
+
+def _cookie_faults(settings: Settings) -> list[str]:
+    faults = []
+    if settings.takes_cookies and "*" in settings.cors_origins:
+        faults.append("CORS_ORIGINS: * would let every page use the cookies. Name the origins, or leave cookies out.")
+    if settings.jwt_cookie_samesite == "None" and not settings.over_https:
+        faults.append("JWT_COOKIE_SAMESITE: None needs an https address. Set BASE_URL to one, or use Lax.")
+    return faults
 
 
 def _mail_faults(settings: Settings) -> list[str]:

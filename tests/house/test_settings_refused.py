@@ -44,6 +44,14 @@ PRODUCTION_FAULTS = {
     "TLS twice": ("MAIL_USE_SSL", {"MAIL_USE_SSL": "true"}),
     "an address without scheme": ("BASE_URL", {"BASE_URL": "auth.example.org"}),
     "an origin with a path": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://app.example.org/app"}),
+    "cookies for every origin": ("CORS_ORIGINS", {"CORS_ORIGINS": "*", "JWT_TOKEN_LOCATION": "cookies"}),
+    "cookies too for every origin": ("CORS_ORIGINS", {"CORS_ORIGINS": "*", "JWT_TOKEN_LOCATION": "headers,cookies"}),
+    "a token location that is none": ("JWT_TOKEN_LOCATION", {"JWT_TOKEN_LOCATION": "query_string"}),
+    "no SameSite": ("JWT_COOKIE_SAMESITE", {"JWT_COOKIE_SAMESITE": "off"}),
+    "cross-site cookies over http": (
+        "JWT_COOKIE_SAMESITE",
+        {"JWT_COOKIE_SAMESITE": "None", "BASE_URL": "http://auth.example.org"},
+    ),
     "an unknown database": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "oracle://x"}),
     "a port that is none": ("PORT", {"PORT": "70000"}),
     "an unknown environment": ("FLASK_ENV", {"FLASK_ENV": "staging"}),
@@ -105,6 +113,17 @@ def test_a_fernet_key_has_32_bytes_in_url_safe_base64(kind: str) -> None:
 def test_a_production_fault_refuses_the_start(kind: str) -> None:
     name, changes = PRODUCTION_FAULTS[kind]
     assert named(faults_of(GOOD | changes)) == [name]
+
+
+def test_every_origin_may_call_without_cookies_and_cross_site_cookies_go_over_https() -> None:
+    assert load(GOOD | {"CORS_ORIGINS": "*"}).cors_origins == ("*",)
+    assert load(GOOD | {"JWT_COOKIE_SAMESITE": "None", "JWT_TOKEN_LOCATION": "cookies"}).jwt_cookie_samesite == "None"
+
+
+@pytest.mark.parametrize("text", ["headers,cookies", "cookies,headers", " cookies , headers, cookies"])
+def test_both_token_locations_may_be_named_in_any_order(text: str) -> None:
+    settings = load(GOOD | {"JWT_TOKEN_LOCATION": text})
+    assert (settings.takes_headers, settings.takes_cookies) == (True, True)
 
 
 def test_development_listens_on_loopback_unless_told_otherwise() -> None:
