@@ -3,7 +3,7 @@
 Refusal
 ├── BadRequest 400           MalformedJson, InvalidToken, OauthFailed
 ├── Unauthorized 401
-│   ├── AuthenticationRequired, InvalidCredentials, InvalidOtp
+│   ├── AuthenticationRequired, CsrfFailed, InvalidCredentials, InvalidOtp
 │   ├── MfaRequired, InvalidMfaCode, ReauthenticationRequired
 │   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
 ├── Forbidden 403            EmailNotConfirmed, AccountInactive, SignupClosed
@@ -76,6 +76,12 @@ class AuthenticationRequired(Unauthorized):
     code = "authentication_required"
     title = "A token is needed"
     advice = "Sign in, and send the access token as 'Authorization: Bearer …'."
+
+
+class CsrfFailed(Unauthorized):
+    code = "csrf_failed"
+    title = "The CSRF token is missing or wrong"
+    advice = "Send the csrf_access_token or csrf_refresh_token that came with the cookie as 'X-CSRF-TOKEN: …'."
 
 
 class InvalidCredentials(Unauthorized):

@@ -30,6 +30,16 @@ class TokenAnswer(BaseModel):
     message: str
 
 
+class CookieTokenAnswer(BaseModel):
+    """The tokens themselves are in the cookies."""
+
+    csrf_access_token: str
+    csrf_refresh_token: str
+    token_type: str
+    expires_in: int
+    message: str
+
+
 class Profile(BaseModel):
     id: str
     username: str

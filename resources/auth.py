@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from flask import Response
 from pydantic import Field
 
 from errors import (
@@ -16,7 +17,7 @@ from errors import (
     ValidationFailed,
 )
 from flows import auth
-from resources import answers
+from resources import answers, carriage
 from resources.contract import Access, Body, contract
 from resources.fields import NEEDED, MfaCode, Password
 from resources.utils import Resource
@@ -62,7 +63,7 @@ class Logout(Resource):
     access = Access.EITHER_TOKEN
 
     @contract(answer=answers.Message)
-    def post(self) -> answers.Message:
+    def post(self) -> Response:
         """End the session of the access or refresh token."""
         auth.sign_out(self.claims, self.client)
-        return answers.Message(message="Signed out.")
+        return carriage.cleared(answers.json(answers.Message(message="Signed out.").model_dump()))

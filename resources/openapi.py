@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 import errors
 from errors import Refusal
 from extensions import settings
+from resources import carriage_document
 from resources.contract import Access, Contract
 from resources.utils import KINDS, Resource
 
@@ -43,7 +44,7 @@ TOKEN_REFUSALS = (errors.AuthenticationRequired, errors.TokenExpired, errors.Tok
 def document(app: Flask) -> dict[str, Any]:
     """The whole document."""
     operations = list(_operations(app))
-    models = {model for _, _, _, declared in operations for model in (declared.body, declared.answer) if model}
+    models = {model for *_, declared in operations for model in _models(declared)}
     paths: dict[str, dict[str, Any]] = {}
     for rule, resource, method, declared in operations:
         paths.setdefault(_path(rule), {})[method] = _operation(rule, resource, method, declared)
@@ -58,7 +59,7 @@ def document(app: Flask) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(models) | {"Problem": PROBLEM},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": carriage_document.schemes(),
         },
     }
 
@@ -72,6 +73,10 @@ def _operations(app: Flask) -> Iterator[tuple[Rule, type[Resource], str, Contrac
             declared = getattr(getattr(resource, method.lower(), None), "contract", None)
             if declared:
                 yield rule, resource, method.lower(), declared
+
+
+def _models(declared: Contract) -> list[type[BaseModel]]:
+    return [*carriage_document.forms(declared.answer), *([declared.body] if declared.body else [])]
 
 
 def _schemas(models: set[type[BaseModel]]) -> dict[str, Any]:
@@ -93,10 +98,10 @@ def _operation(rule: Rule, resource: type[Resource], method: str, declared: Cont
         "description": f"For {access.value}.",
         "responses": _responses(resource, access, method, declared),
     }
-    if parameters := _parameters(rule, declared):
+    if parameters := _parameters(rule, declared) + carriage_document.parameters(access, method, declared):
         operation["parameters"] = parameters
     if access in KINDS:
-        operation["security"] = [{"bearer": []}] + [{}] * (access is Access.EITHER_WAY)
+        operation["security"] = carriage_document.security(access)
     if declared.body and declared.body.model_fields:
         schema = {"$ref": REF.format(model=declared.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -125,7 +130,8 @@ def _given(schema: dict[str, Any]) -> dict[str, Any]:
 def _responses(resource: type[Resource], access: Access, method: str, declared: Contract) -> dict[str, Any]:
     content: dict[str, Any] = {kind: {"schema": {}} for kind in declared.media}
     if declared.answer:
-        content["application/json"] = {"schema": {"$ref": REF.format(model=declared.answer.__name__)}}
+        forms = [{"$ref": REF.format(model=form.__name__)} for form in carriage_document.forms(declared.answer)]
+        content["application/json"] = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
     answers: dict[str, Any] = {str(declared.status): {"description": "Done.", "content": content}}
     if declared.redirects:
         answers["302"] = {"description": "A browser is sent on."}
@@ -147,7 +153,7 @@ def refusals_of(resource: type[Resource], access: Access, method: str, declared:
     if declared.query:
         found.append(errors.ValidationFailed)
     if access in KINDS:
-        found += TOKEN_REFUSALS[access is Access.EITHER_WAY :]
+        found += [*TOKEN_REFUSALS[access is Access.EITHER_WAY :], *carriage_document.refusals(method)]
     if declared.fresh:
         found.append(errors.ReauthenticationRequired)
     if resource.limited:

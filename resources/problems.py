@@ -4,6 +4,7 @@ from flask import Response, g, jsonify, make_response, render_template, request
 
 from errors import Refusal, every_refusal
 from extensions import settings
+from resources import carriage
 from resources.audience import is_api_client
 
 BY_CODE = {refusal.code: refusal for refusal in every_refusal()}
@@ -31,4 +32,4 @@ def render(refusal: Refusal, *, page: bool = False) -> Response:
         answer.mimetype = "application/problem+json"
     answer.headers.update(refusal.headers)
     g.retry_after = refusal.headers.get("Retry-After")
-    return answer
+    return carriage.cleared(answer) if isinstance(refusal, carriage.FINAL) else answer

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from database import unit_of_work, was_refused_for_concurrency
-from errors import AuthenticationRequired, NotFound, ReauthenticationRequired, Refusal, TokenInvalid, ValidationFailed
+from errors import NotFound, ReauthenticationRequired, Refusal, ValidationFailed
 from extensions import client_address, settings
 from flows import entry
-from resources import answers, json_gate, problems
+from resources import answers, carriage, json_gate, problems
 from resources.contract import Access, Body, Contract, Nothing
 from resources.fields import NEEDED
 from services.client import Client
@@ -99,9 +99,9 @@ class Resource(flask_restful.Resource):
         return [] if declared.body is Nothing else [body]
 
     def _identify(self, access: Access) -> None:
-        if access is Access.EITHER_WAY and "Authorization" not in request.headers:
+        if access is Access.EITHER_WAY and not carriage.is_offered(*KINDS[access]):
             return
-        self.claims = entry.read(_bearer(), *KINDS[access])
+        self.claims = carriage.claims(*KINDS[access])
         if access in (Access.SIGNED_IN, Access.EITHER_WAY):
             self.signed_in = entry.check(self.claims)
             answers.promise_idle_time()
@@ -115,17 +115,6 @@ class Resource(flask_restful.Resource):
         """Raises ReauthenticationRequired unless the token tells of a recent sign-in."""
         if not self.signed_in.is_fresh:
             raise ReauthenticationRequired(entry.step_ups(self.signed_in))
-
-
-def _bearer() -> str:
-    """The token of the Authorization header (RFC 6750 §2.1)."""
-    header = request.headers.get("Authorization", "")
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise AuthenticationRequired
-    if not token.strip():
-        raise TokenInvalid
-    return token.strip()
 
 
 def _parameters() -> dict[str, str]:
@@ -158,6 +147,8 @@ def _sentence(kind: str, message: str) -> str:
 def _shaped(outcome: BaseModel | Refusal | Response, declared: Contract) -> Response:
     if isinstance(outcome, Refusal):
         return problems.render(outcome)
+    if isinstance(outcome, answers.TokenAnswer):
+        return carriage.dressed(outcome)
     if isinstance(outcome, BaseModel):
         return make_response(jsonify(outcome.model_dump(mode="json")), declared.status)
     return outcome
