@@ -41,7 +41,7 @@ EXPOSED = [
     "X-RateLimit-Reset",
     "WWW-Authenticate",
 ]
-ALLOWED = ["Authorization", "Content-Type", "X-Request-ID"]
+ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID"]
 log = logging.getLogger("latchkey")
 
 
@@ -114,6 +114,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
         app,
         origins="*" if "*" in origins else [_exactly(origin) for origin in origins if origin],
         send_wildcard="*" in origins,
+        supports_credentials=settings.takes_cookies and "*" not in origins,
         vary_header=True,
         allow_headers=ALLOWED,
         expose_headers=EXPOSED,

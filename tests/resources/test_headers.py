@@ -145,7 +145,7 @@ def test_an_allowed_origin_may_read_answers_and_errors_too(build: Build, origin:
 
 def test_a_preflight_names_what_may_be_sent(build: Build) -> None:
     door = build(**ORIGINS)
-    wanted = "authorization, content-type, x-request-id"
+    wanted = "authorization, content-type, x-csrf-token, x-token-location, x-request-id"
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": wanted}
     answer = ask(door, APP, "OPTIONS", **asked)
     assert answer.status_code in (200, 204)
@@ -153,6 +153,25 @@ def test_a_preflight_names_what_may_be_sent(build: Build) -> None:
     assert "PUT" in answer.headers["Access-Control-Allow-Methods"]
     secret = asked | {"Access-Control-Request-Headers": "x-secret"}
     assert "x-secret" not in ask(door, APP, "OPTIONS", **secret).headers.get("Access-Control-Allow-Headers", "").lower()
+
+
+@pytest.mark.parametrize("location", ["cookies", "headers,cookies"])
+def test_only_an_allowed_origin_may_use_the_cookies(build: Build, location: str) -> None:
+    door = build(**ORIGINS, JWT_TOKEN_LOCATION=location)
+    preflight = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type,x-csrf-token"}
+    for origin in (APP, FRONT):
+        for answer in (ask(door, origin), ask(door, origin, "POST", "/login"), ask(door, origin, "OPTIONS", **preflight)):
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+            assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    for origin in HOSTILE:
+        for answer in (ask(door, origin), ask(door, origin, "POST", "/login"), ask(door, origin, "OPTIONS", **preflight)):
+            assert not [name for name, _ in answer.headers if name.startswith("Access-Control-")]
+
+
+def test_every_origin_may_call_without_cookies_and_never_with_them(build: Build) -> None:
+    answer = ask(build(CORS_ORIGINS="*"), APP)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 def test_without_settings_no_origin_may_read(build: Build) -> None:
