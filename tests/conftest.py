@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import bcrypt
 import pytest
@@ -68,7 +68,7 @@ def database_uri(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def start_database(stack: ExitStack, engine: str, folder: Path) -> str:
-    """An empty database on a server of our own. In CI a missing server fails; elsewhere it skips and says what is missing."""
+    """An empty database on a server of our own."""
     if engine.startswith("sqlite"):
         return f"sqlite:///{folder / 'test.db'}"
     part = {"postgresql": postgresql, "mariadb": mariadb}[engine]
@@ -76,11 +76,16 @@ def start_database(stack: ExitStack, engine: str, folder: Path) -> str:
     try:
         url: str = stack.enter_context(start(folder))
     except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        refuse_or_skip(missing)
     part.create_database(url, "latchkey")
     return f"{url}/latchkey"
+
+
+def refuse_or_skip(missing: Missing) -> NoReturn:
+    """In CI a missing part fails; elsewhere it skips and says what is missing."""
+    if os.environ.get("CI"):
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
 
 
 def settings_with(**changes: str) -> config.Settings:
