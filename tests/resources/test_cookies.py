@@ -1,6 +1,7 @@
 """Tokens by cookie: no script reads them, no other page can use them, and they are gone when the session is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,8 @@ import time_machine
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
-from resources import openapi
+from database import unit_of_work
+from resources import openapi, utils
 from tests.resources.conftest import Door
 from tests.resources.cookie_page import ACCESS, REFRESH, Page, clears_both, set_by
 from tests.resources.problem import code_of
@@ -228,6 +230,22 @@ def test_a_refused_sign_in_leaves_the_cookies_alone(page: Page) -> None:
     assert refused(answer, "invalid_credentials")
     assert not set_by(answer)
     assert page.lives()
+
+
+def test_a_refresh_that_could_not_be_kept_leaves_the_cookies_alone(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the browser would hold a token that was never given out, and drop the one that is still good."""
+
+    @contextmanager
+    def failing() -> Iterator[None]:
+        with unit_of_work():
+            yield
+            raise OSError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(utils, "unit_of_work", failing)
+        answer = page.ask("POST", "/refresh", csrf=page.refresh_csrf)
+    assert (answer.status_code, set_by(answer)) == (500, {})
+    assert page.ask("POST", "/refresh", csrf=page.refresh_csrf).status_code == 200
 
 
 def test_with_cookies_alone_the_authorization_header_is_not_taken(page: Page) -> None:
