@@ -362,6 +362,8 @@ def test_the_document_says_how_tokens_travel(build: Build) -> None:
             document = openapi.document(app)
         validate(document)
         assert document["paths"]["/logout"]["post"]["security"] == [{name: []} for name in names]
+        either = document["paths"]["/verify-otp"]["post"]["security"]
+        assert either == [*({name: []} for name in names if name != "refresh_cookie"), {}]
         schemes, schemas = document["components"]["securitySchemes"], document["components"]["schemas"]
         assert set(schemes) == set(names)
         wanted = forms.get(location, {"TokenAnswer", "CookieTokenAnswer"})
@@ -370,10 +372,11 @@ def test_the_document_says_how_tokens_travel(build: Build) -> None:
             assert schemes["access_cookie"] == {"type": "apiKey", "in": "cookie", "name": f"__Host-{ACCESS}"}
         headers = {
             path: [parameter["name"] for parameter in document["paths"][path]["post"].get("parameters", [])]
-            for path in ("/login", "/refresh", "/signup")
+            for path in ("/login", "/refresh", "/verify-otp", "/signup")
         }
         assert headers == {
             "/login": ["X-Token-Location"] * (location == "headers,cookies"),
             "/refresh": ["X-CSRF-TOKEN"] * ("cookies" in location),
+            "/verify-otp": ["X-CSRF-TOKEN"] * ("cookies" in location) + ["X-Token-Location"] * (location == "headers,cookies"),
             "/signup": [],
         }
