@@ -15,6 +15,8 @@ GMAIL = "smtp.gmail.com"
 GOOGLE = "https://accounts.google.com/.well-known/openid-configuration"
 SECRETS = ("secret_key", "wtf_csrf_secret_key", "jwt_secret_key", "password_pepper", "fernet_key")
 PLACEHOLDER = re.compile(r"change.?me|placeholder|example|your[-_ ]|replace|default|^secret|^password", re.IGNORECASE)
+BREACH_LINE = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]{1,20})?(\r?\n)?")
+LONGEST_BREACH_LINE = 64
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
 
@@ -173,6 +175,9 @@ class Settings(BaseModel):
     password_min_length: int = Field(8, ge=8, description="least length of a password, code points")
     password_max_length: int = Field(256, ge=64, le=1024, description="greatest length, code points")
     password_min_strength: int = Field(2, ge=0, le=4, description="least zxcvbn score, 0 to 4")
+    password_breach_file: str | None = Field(
+        None, description="file of leaked passwords: sorted SHA-1 hashes in hex, one a line, also with `:count`"
+    )
     bcrypt_log_rounds: int = Field(12, ge=4, le=16, description="cost of a password hash; at least 10 in production")
     otp_passwordless_login: Boolean = Field(False, description="a mailed code alone signs in, without the password")
     confirm_seconds: Seconds = Field(86400, description="life of a confirmation link, seconds")

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from config import GMAIL, PLACEHOLDER, ROOT, SECRETS, Provider, Settings
+from config import BREACH_LINE, GMAIL, LONGEST_BREACH_LINE, PLACEHOLDER, ROOT, SECRETS, Provider, Settings
 
 ALIASES = {"google_discovery_url": "SERVER_METADATA_URL"}
 PARTS = ("client_id", "client_secret", "discovery_url")
@@ -116,7 +117,7 @@ def _cure(name: str) -> str:
 
 
 def _cross_faults(settings: Settings) -> list[str]:
-    examined = (_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults)
+    examined = (_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_file_faults)
     rules = [fault for faults in examined for fault in faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     if settings.development and not loopback and not settings.dev_allow_remote:
@@ -146,6 +147,28 @@ def _cookie_faults(settings: Settings) -> list[str]:
     if settings.jwt_cookie_samesite == "None" and not settings.over_https:
         faults.append("JWT_COOKIE_SAMESITE: None needs an https address. Set BASE_URL to one, or use Lax.")
     return faults
+
+
+def _breach_file_faults(settings: Settings) -> list[str]:
+    if settings.password_breach_file and (problem := _breach_file_problem(settings.password_breach_file)):
+        return [f"PASSWORD_BREACH_FILE: {problem}. Name the sorted file of the Have I Been Pwned download, or none."]
+    return []
+
+
+def _breach_file_problem(path: str) -> str | None:
+    """Only both ends are read: the file may have 40 GB."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would be waited for
+            return "is not a regular file"
+        with open(path, "rb") as file:
+            first = file.readline(LONGEST_BREACH_LINE)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_BREACH_LINE))
+            last = file.read().splitlines(keepends=True)[-1:]
+    except OSError:
+        return "cannot be read"
+    if not last or not all(BREACH_LINE.fullmatch(line) for line in (first, *last)):
+        return "does not begin and end with a SHA-1 hash in hex"
+    return "is not sorted" if first[:40].upper() > last[0][:40].upper() else None
 
 
 def _mail_faults(settings: Settings) -> list[str]:

@@ -13,7 +13,7 @@ def begin(username: str, email: str, password: str, client: Client, **details: s
     """
     if not settings().signup_enabled:
         raise SignupClosed
-    passwords.refuse_weak(password, username, email)
+    passwords.refuse_weak(password, username, email, details.get("first_name"), details.get("last_name"))
     if not users.is_username_free(username):
         raise UsernameTaken
     password_hash = passwords.hashed(password)

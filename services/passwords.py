@@ -1,4 +1,4 @@
-"""Passwords: the policy, the hash, the match.
+"""Passwords: refused or hashed, matched, renewed. What is refused stands in `password_policy`.
 
 Kept as `<pepper id>:<bcrypt of base64(HMAC-SHA-384(pepper, NFC(password)))>`. The pre-hash makes every length up to the
 limit count: bcrypt itself refuses more than 72 bytes. NIST SP 800-63B-4 §3.1.1.2.
@@ -9,45 +9,15 @@ import hmac
 import unicodedata
 from functools import cache
 
-from zxcvbn import zxcvbn
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
 from errors import ValidationFailed
 from extensions import bcrypt, settings
-from services import keys
-
-ZXCVBN_MOST = 72
-COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+from services import keys, password_policy
 
 
-def refuse_weak(password: str, *context: str, field: str = "password") -> None:
+def refuse_weak(password: str, *context: str | None, field: str = "password") -> None:
     """Raises ValidationFailed with a sentence for each rule that the password breaks. `context`: the person's own words."""
-    problems = [*_length_problems(password), *_guess_problems(password, context)]
-    if problems:
+    if problems := password_policy.problems(normal(password), context):
         raise ValidationFailed({field: problems})
-
-
-def _length_problems(password: str) -> list[str]:
-    least, most = settings().password_min_length, settings().password_max_length
-    length = len(normal(password))
-    if length < least:
-        return [f"Use at least {least} characters."]
-    return [f"Use at most {most} characters."] if length > most else []
-
-
-def _guess_problems(password: str, context: tuple[str, ...]) -> list[str]:
-    text = normal(password)
-    if not text or len(text) > settings().password_max_length:
-        return []
-    words = [part.lower() for word in (*context, settings().service_name) for part in (word, word.split("@")[0]) if part]
-    if text.lower() in COMMON:
-        return ["This is one of the most common passwords. Choose another."]
-    if text.lower() in words:
-        return ["Do not use your user name, your address or the name of this service."]
-    score = zxcvbn(text[:ZXCVBN_MOST], user_inputs=words)["score"]
-    if score < settings().password_min_strength:
-        return ["This is easy to guess. Use several unrelated words, or more characters."]
-    return []
 
 
 def normal(password: str) -> str:

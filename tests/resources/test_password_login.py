@@ -2,6 +2,8 @@
 
 import unicodedata
 from collections.abc import Callable
+from hashlib import sha1
+from pathlib import Path
 
 import bcrypt
 import pytest
@@ -41,6 +43,34 @@ def test_a_refused_password_is_told_why_and_nothing_is_kept(door: Door) -> None:
 
 def test_an_empty_password_is_told_why(door: Door) -> None:
     assert "Use at least 8 characters." in errors_of(door.sign_up(password=""))["password"]
+
+
+def test_names_given_at_sign_up_are_no_password(door: Door) -> None:
+    names = {"first_name": "Augusta", "last_name": "King-Noel"}
+    for password in ("King-Noel 1852", "augustaKing!", "ada@example.org"):
+        told = errors_of(door.sign_up(password=password, **names))
+        assert told == {
+            "password": ["Do not make it of your names, your address or the name of this service. Choose other words."]
+        }
+    assert set(door.counts().values()) == {0}
+    assert door.sign_up(password="King-Noel rides a bicycle", **names).status_code == 201
+
+
+def test_a_leaked_password_is_refused_and_a_list_that_is_gone_says_come_back(
+    build: Callable[..., Door], tmp_path: Path
+) -> None:
+    leaked = tmp_path / "leaked.txt"
+    leaked.write_text(sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest() + ":2\n", encoding="ascii")
+    door = build(PASSWORD_BREACH_FILE=str(leaked))
+    assert "leaked" in errors_of(door.sign_up())["password"][0]
+    assert door.sign_up("bea", "bea@example.org", password=f"{PASSWORD}-bea").status_code == 201
+    before = door.counts()
+    leaked.unlink()
+    answer = door.sign_up()
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert door.counts() == before
+    assert door.login("bea", f"{PASSWORD}-bea").get_json()["code"] == "email_not_confirmed"
 
 
 def test_a_too_long_password_is_refused_before_hashing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
