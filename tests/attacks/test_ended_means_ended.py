@@ -1,0 +1,110 @@
+"""A session is ended while its tokens are refreshed a hundred times a second: nothing of it works from then on."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from database import db, unit_of_work
+from services import sessions
+from tests.attacks import doors, loops
+from tests.attacks.doors import call
+from tests.attacks.loops import Minted
+from tests.conftest import settings_with
+from tests.parts.service import Service
+from tests.parts.smtp import MailServer
+
+pytestmark = pytest.mark.timeout(1500)  # the full figures take their time
+AFTERWARDS = 0.2
+"""Seconds for which the loop goes on once the session has ended."""
+NEWEST = 16
+"""Pairs of each round that are tried again at the end; those before them differ in nothing."""
+End = Callable[[Flask, list[Service], str, dict[str, Any]], None]
+
+
+def _logout(app: Flask, pair: list[Service], other: str, tokens: dict[str, Any]) -> None:
+    assert call(pair[0], "POST", "/logout", token=tokens["access_token"]).status == 200
+
+
+def _from_another_session(app: Flask, pair: list[Service], other: str, tokens: dict[str, Any]) -> None:
+    assert call(pair[1], "DELETE", "/sessions", token=other).status == 204
+
+
+def _end_all(app: Flask, pair: list[Service], other: str, tokens: dict[str, Any]) -> None:
+    """By a third process, as a command of the operator would."""
+    with app.app_context():
+        user = doors.look(app.extensions["settings"].sqlalchemy_database_uri, "SELECT id FROM users")[0][0]
+        with unit_of_work():
+            assert sessions.end_all(user, "revoked_by_admin") >= 1
+
+
+WAYS: dict[str, End] = {"logout": _logout, "DELETE /sessions": _from_another_session, "end_all": _end_all}
+
+
+@pytest.fixture
+def pair(uri: str, smtp: dict[str, str], mail_server: MailServer) -> Iterator[list[Service]]:
+    mail_server.clear()
+    with doors.services(uri, smtp, SQLITE_SYNCHRONOUS="NORMAL") as started:  # the loop's pace, not the disk's
+        doors.account(started[0], mail_server, "ada")
+        yield started
+
+
+@pytest.fixture
+def app(uri: str, pair: list[Service]) -> Iterator[Flask]:
+    made = create_app(settings_with(SQLALCHEMY_DATABASE_URI=uri))
+    yield made
+    with made.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def test_nothing_that_was_minted_works_once_its_session_has_ended(
+    app: Flask, pair: list[Service], kind: str, rounds: int
+) -> None:
+    _check_that_a_live_session_is_counted(pair, kind)
+    everything = []
+    for name, end in WAYS.items():
+        runs = [_ended_while_refreshing(app, pair, end) for _ in range(max(3, rounds // 2))]
+        late = sum(pair.asked > ended for minted, ended in runs for pair in minted)
+        newest = [pair for minted, _ in runs for pair in minted[-NEWEST:]]
+        accepted = loops.accepted_after(pair, newest)
+        count, pace = sum(len(minted) for minted, _ in runs), sum(_pace(minted) for minted, _ in runs) / len(runs)
+        print(
+            f"[{kind}] {name}, {len(runs)} rounds: {count} pairs minted, {pace:.0f} a second; minted for who asked"
+            f" afterwards {late}; accepted afterwards on two workers {accepted} of the newest {len(newest)}"
+        )
+        assert (late, accepted) == (0, 0)
+        everything += newest
+    for door in pair:
+        door.restart()
+    accepted = loops.accepted_after(pair, everything)
+    print(f"[{kind}] after a restart: accepted {accepted} of {len(everything)} pairs")
+    assert accepted == 0
+
+
+def _check_that_a_live_session_is_counted(pair: list[Service], kind: str) -> None:
+    """The control: of a session that lives, the newest pair works at both doors."""
+    tokens = doors.login(pair[0], "ada").json
+    with loops.refreshing(pair, tokens, after=6) as minted:
+        pass
+    accepted = loops.accepted_after(pair, minted[-1:])
+    print(f"\n[{kind}] control, a live session: {accepted} taken of 2 tokens at 2 doors")
+    assert accepted == 4
+
+
+def _ended_while_refreshing(app: Flask, pair: list[Service], end: End) -> tuple[list[Minted], float]:
+    """What was minted, and the moment from which the session had ended."""
+    other = doors.login(pair[1], "ada").json["access_token"]
+    tokens = doors.login(pair[0], "ada").json
+    with loops.refreshing(pair, tokens, after=20) as minted:
+        end(app, pair, other, tokens)
+        ended = time.monotonic()
+        time.sleep(AFTERWARDS)
+    return minted, ended
+
+
+def _pace(minted: list[Minted]) -> float:
+    return len(minted) / (minted[-1].answered - minted[0].asked)
