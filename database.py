@@ -7,12 +7,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, CursorResult, DateTime, Delete, Engine, MetaData, Row, Select, Update, event
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    DateTime,
+    Delete,
+    Engine,
+    MetaData,
+    Row,
+    Select,
+    Update,
+    and_,
+    case,
+    event,
+    inspect,
+    select,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
 
 from config import Settings
@@ -34,6 +50,8 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(metadata=Base.metadata)
+PIECE = 500
+"""Rows in one transaction of the scheduled work."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -110,6 +128,24 @@ def changed(statement: Update | Delete) -> int:
     result = db.session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE always gives one
     return result.rowcount
+
+
+def in_pieces(statement: Update | Delete, due: ColumnElement[bool], moment: InstrumentedAttribute[Any]) -> int:
+    """Changes the rows that are due in short transactions, the oldest `moment` first; returns how many it changed.
+
+    One statement for all would make a login wait until the last row is done. Each statement repeats the condition, so
+    several workers may do this at once; as a CASE, since the rows are to be found by their key and by no other index.
+    The next search begins where the last ended: an index still holds what is gone until the database clears it away.
+    """
+    key, total = inspect(moment.class_).primary_key[0], 0
+    still_due = case((due, 1), else_=0) == 1
+    oldest = select(key, moment).order_by(moment).limit(PIECE)
+    ahead = due
+    while found := rows(oldest.where(ahead)):
+        with unit_of_work():
+            total += changed(statement.where(key.in_([row[0] for row in found]), still_due))
+        ahead = and_(due, moment >= found[-1][1])
+    return total
 
 
 def in_transaction() -> bool:

@@ -29,6 +29,7 @@ class User(Base):
             " OR (owned_email_key = email_key AND email_confirmed_at IS NOT NULL)",
             name="owned_address_is_confirmed",
         ),
+        Index("ix_users_unconfirmed", "email_confirmed_at", "created_at"),
         BINARY_COLLATION,
     )
 
@@ -68,7 +69,7 @@ class Session(Base):
     amr: Mapped[str] = mapped_column(String(64))
     refresh_jti: Mapped[str] = mapped_column(Id)
     parent_jti: Mapped[str | None] = mapped_column(Id)
-    refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     ip: Mapped[str] = mapped_column(String(45))
     user_agent: Mapped[str] = mapped_column(String(400))
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -159,7 +160,7 @@ class Ticket(Base):
     session_id: Mapped[str | None] = mapped_column(Id)
     about: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     spent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -183,7 +184,7 @@ class Letter(Base):
     not_before: Mapped[datetime] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(default=0)
     lease_id: Mapped[str | None] = mapped_column(Id)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
 
 class AuditFact(Base):

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, select, update
 
-from database import changed, db, rows, unit_of_work
+from database import changed, db, in_pieces, rows
 from errors import SessionEnded, TokenInvalid, TokenReused
 from extensions import settings
 from model import Session, User
@@ -182,10 +182,9 @@ def end_all(user_id: str, reason: str, *, but: str | None = None) -> int:
 
 
 def end_idle() -> int:
-    """Ends every session without activity; returns how many. The UPDATE is its own claim: a second one finds none."""
-    idle = update(Session).where(Session.ended_at.is_(None), Session.last_activity <= clock.now() - activity.idle_after())
-    with unit_of_work():
-        return changed(idle.values(ended_at=clock.now(), end_reason="idle"))
+    """Ends every session without activity; returns how many. Each UPDATE is its own claim: a second one finds none."""
+    idle = and_(Session.ended_at.is_(None), Session.last_activity <= clock.now() - activity.idle_after())
+    return in_pieces(update(Session).values(ended_at=clock.now(), end_reason="idle"), idle, Session.last_activity)
 
 
 def end(session_id: str, reason: str) -> bool:

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
+import database
 from database import Base, rows
 from model import Letter, Session, Ticket, User
 from services import clock, retention
@@ -52,7 +53,7 @@ def test_finished_letters_and_old_tickets_go_after_seven_days(house: House) -> N
 
 
 def test_everything_that_is_over_goes_in_pieces(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "PIECE", 2)
+    monkeypatch.setattr(database, "PIECE", 2)
     for number in range(5):
         house.sign_up(f"user{number}", f"user{number}@example.org")
     with time_machine.travel(clock.now() + timedelta(days=8)):
