@@ -19,7 +19,7 @@ from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
 PEOPLE = 100
-OVER = 15000
+OVER = 30000
 """Rows that go, of each kind."""
 LONGEST_WAIT = 1.5
 
@@ -58,10 +58,10 @@ def test_a_login_never_waits_until_the_scheduled_work_is_done(
     engine.dispose()
     print(f"\n[{kind}] control, all in one transaction: {control}\n[{kind}] ending {ended}\n[{kind}] clearing out {cleared}")
     # The others lock rows that are found by their key, and nothing that is inserted beside them.
-    assert control.share > 0.5 or kind != "sqlite"
+    assert control.share > 0.35 or kind != "sqlite"
     for work in (ended, cleared):
         assert work.changed == OVER
-        assert work.share < 0.5
+        assert work.share < 0.35
         assert max(work.waits) < LONGEST_WAIT
 
 
