@@ -184,7 +184,16 @@ class Settings(BaseModel):
     reset_seconds: Seconds = Field(1800, description="life of a link that sets a new password, seconds")
     otp_seconds: Seconds = Field(600, description="life of a mailed code, seconds")
 
+    account_erase_seconds: int = Field(
+        604800, ge=0, description="a deleted account is erased after as many seconds; 0: at once"
+    )
     unconfirmed_erase_seconds: Seconds = Field(604800, description="pending sign-ups are erased after as many seconds")
+
+    address_retention_seconds: Seconds = Field(2592000, description="client addresses are shortened after as many seconds")
+
+    max_upload_bytes: int = Field(16777216, ge=1024, description="greatest size of a picture's file, bytes")
+    upload_folder: str = Field("uploads", min_length=1, description="where pictures are kept, under `profile_pictures/`")
+    picture_max_pixels: int = Field(25000000, ge=1, description="greatest number of pixels of a picture")
 
     ratelimit_enabled: Boolean = Field(True, description="limits for each client address and route")
     ratelimit_default: str = Field("200 per day;50 per hour", description="limit of every route; empty: none")

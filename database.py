@@ -1,8 +1,9 @@
 """The database: `db`, the UTC time type, reads, the unit of work (the one place that commits), the ledger of facts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,11 +99,17 @@ def reader_options(settings: Settings) -> dict[str, Any]:
 
 
 def prepare_sqlite(writer: Engine, reader: Engine, synchronous: str) -> None:
-    """WAL, foreign keys, a busy time-out of 10 s, and BEGIN IMMEDIATE for the engine that writes."""
+    """WAL, foreign keys, a busy time-out of 10 s, erased rows overwritten, and BEGIN IMMEDIATE for the engine that writes."""
 
     def pragmas(connection: Any, record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        settings = ("busy_timeout=10000", "journal_mode=WAL", "foreign_keys=ON", f"synchronous={synchronous}")
+        settings = (
+            "busy_timeout=10000",
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            f"synchronous={synchronous}",
+        )
         for pragma in settings:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -152,30 +159,55 @@ def in_transaction() -> bool:
     return db.session().in_transaction()
 
 
-_ledger: ContextVar[list[Base]] = ContextVar("ledger")
+@dataclass
+class _Work:
+    """What goes with one unit of work: facts that are kept either way, and what is done once it is settled."""
+
+    facts: list[Base] = field(default_factory=list)
+    if_kept: list[Callable[[], object]] = field(default_factory=list)
+    if_lost: list[Callable[[], object]] = field(default_factory=list)
+
+
+_work: ContextVar[_Work] = ContextVar("work")
 
 
 def note(fact: Base) -> None:
     """Keeps a fact that is written whether or not the unit of work succeeds."""
-    _ledger.get().append(fact)
+    _work.get().facts.append(fact)
+
+
+def afterwards(*, if_kept: Callable[[], object] | None = None, if_lost: Callable[[], object] | None = None) -> None:
+    """What to do with files once the unit of work is committed, or rolled back. A commit that breaks off is neither."""
+    work = _work.get()
+    work.if_kept += [if_kept] if if_kept else []
+    work.if_lost += [if_lost] if if_lost else []
 
 
 @contextmanager
 def unit_of_work() -> Iterator[None]:
     """Everything inside is committed together, or nothing but the ledger. It begins at the first statement."""
-    facts: list[Base] = []
-    token = _ledger.set(facts)
+    work, committing = _Work(), False
+    token = _work.set(work)
     try:
         yield
-        db.session.add_all(facts)
+        db.session.add_all(work.facts)
+        committing = True
         db.session.commit()
     except BaseException:
         db.session.rollback()
-        _keep(facts)
+        _keep(work.facts)
+        _settle(work.if_lost if not committing else [])
         raise
+    else:
+        _settle(work.if_kept)
     finally:
-        _ledger.reset(token)
+        _work.reset(token)
         db.session.remove()
+
+
+def _settle(actions: list[Callable[[], object]]) -> None:
+    for action in actions:
+        action()
 
 
 def _keep(facts: list[Base]) -> None:
@@ -194,6 +226,13 @@ def transaction_apart() -> Iterator[Connection]:
     assert not in_transaction(), "a second transaction beside an open one would wait for it"  # noqa: S101
     with db.engine.begin() as connection:
         yield connection
+
+
+def overwrite_log() -> None:
+    """SQLite keeps what was changed in its write-ahead log until that is written back and emptied."""
+    if db.engine.dialect.name == "sqlite":
+        with db.engines["reader"].connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def was_refused_for_concurrency(error: DBAPIError) -> bool:

@@ -12,10 +12,10 @@ Refusal
 ├── Conflict 409             UsernameTaken, MfaAlreadyEnabled, MfaNotEnabled, PasswordNotSet,
 │                            LastSignInMethod, ProviderAlreadyLinked
 ├── PayloadTooLarge 413, UnsupportedMediaType 415
-├── ValidationFailed 422
+├── UnprocessableContent 422 ValidationFailed, InvalidImage
 ├── TooManyRequests 429      RateLimited, TooManyAttempts
 ├── InternalError 500
-└── Unavailable 503          ProviderUnavailable
+└── Unavailable 503          Busy, ProviderUnavailable
 
 A refusal is raised, or returned where what was written beside it must be kept. One renderer turns it into an RFC 9457
 problem document. Answers that could reveal an account are the same class.
@@ -257,8 +257,17 @@ class UnsupportedMediaType(Refusal):
     advice = "Send 'Content-Type: application/json' and no Content-Encoding."
 
 
-class ValidationFailed(Refusal):
+class UnprocessableContent(Refusal):
     status = 422
+
+
+class InvalidImage(UnprocessableContent):
+    code = "invalid_image"
+    title = "This picture cannot be used"
+    advice = "Send a whole PNG, JPEG or GIF file with fewer pixels."
+
+
+class ValidationFailed(UnprocessableContent):
     code = "validation_failed"
     title = "Some fields are not valid"
     advice = "`errors` says for each field what to change."
@@ -305,6 +314,12 @@ class Unavailable(Refusal):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "2"})
+
+
+class Busy(Unavailable):
+    code = "busy"
+    title = "The service is busy"
+    advice = "Try again after as many seconds as the header Retry-After says."
 
 
 class ProviderUnavailable(Unavailable):

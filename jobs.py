@@ -8,7 +8,7 @@ from flask import Flask
 
 from database import was_lost
 from extensions import new_scheduler, settings
-from services import activity, clock, outbox, retention, sessions
+from services import activity, clock, erasure, outbox, pictures, retention, sessions
 
 DELIVERY_SECONDS = 1
 IDLE_SECONDS = 300
@@ -25,6 +25,7 @@ def start(app: Flask) -> BackgroundScheduler:
         if settings().scheduler_enabled:
             # Several at once, so that one slow recipient never holds up the rest.
             scheduler.add_job(deliver_mail, "interval", [app], seconds=DELIVERY_SECONDS, max_instances=4)
+            scheduler.add_job(forget, "interval", [app], seconds=CLEAR_OUT_SECONDS)
             scheduler.add_job(clear_out, "interval", [app], seconds=CLEAR_OUT_SECONDS)
             scheduler.add_job(end_idle_sessions, "interval", [app], seconds=IDLE_SECONDS)
     scheduler.start()
@@ -56,6 +57,12 @@ def end_idle_sessions(app: Flask) -> None:
 def clear_out(app: Flask) -> None:
     """Removes rows that nothing needs any more."""
     _run(app, retention.clear_out)
+
+
+def forget(app: Flask) -> None:
+    """Erases deleted accounts whose time is over, shortens addresses, removes pictures without an owner."""
+    for work in (erasure.erase_due, erasure.shorten_addresses, pictures.sweep):
+        _run(app, work)
 
 
 def _run(app: Flask, work: Callable[[], object]) -> None:

@@ -18,6 +18,9 @@ class User(Base):
     unique: one account for each address, while any number of pending sign-ups may name it. A user name is reserved by
     either. `pending_email` is the address that the owner wants instead and has not proved.
 
+    From `deleted_at` on it is closed and may be brought back, from `erased_at` on it is an empty shell, kept for the
+    sessions whose tokens have not run out. `picture` is a file's name.
+
     `totp_secret` is encrypted; `totp_offered` is one that nobody has verified yet; `totp_last_step` the step of the code
     that was accepted last, so that each is accepted once.
     """
@@ -49,6 +52,9 @@ class User(Base):
     first_name: Mapped[str | None] = mapped_column(String(100))
     last_name: Mapped[str | None] = mapped_column(String(100))
     phone_number: Mapped[str | None] = mapped_column(String(16))
+    picture: Mapped[str | None] = mapped_column(String(64))
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     is_active: Mapped[bool] = mapped_column(default=True)
     is_admin: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -58,7 +64,11 @@ class Session(Base):
     """A sign-in. Its live refresh token is the one named `refresh_jti`; `parent_jti` was spent for it."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_idle", "ended_at", "last_activity"), BINARY_COLLATION)
+    __table_args__ = (
+        Index("ix_sessions_idle", "ended_at", "last_activity"),
+        Index("ix_sessions_ip", "ip_shortened", "created_at"),
+        BINARY_COLLATION,
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -71,6 +81,7 @@ class Session(Base):
     parent_jti: Mapped[str | None] = mapped_column(Id)
     refreshed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     ip: Mapped[str] = mapped_column(String(45))
+    ip_shortened: Mapped[bool] = mapped_column(default=False)
     user_agent: Mapped[str] = mapped_column(String(400))
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     end_reason: Mapped[str | None] = mapped_column(String(32))
@@ -191,7 +202,11 @@ class AuditFact(Base):
     """Something that happened to an account. It outlives the account, so it refers to it without a constraint."""
 
     __tablename__ = "audit_facts"
-    __table_args__ = (Index("ix_audit_facts_user_time", "user_id", "time"), BINARY_COLLATION)
+    __table_args__ = (
+        Index("ix_audit_facts_user_time", "user_id", "time"),
+        Index("ix_audit_facts_ip", "ip_shortened", "time"),
+        BINARY_COLLATION,
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     time: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -199,5 +214,6 @@ class AuditFact(Base):
     user_id: Mapped[str | None] = mapped_column(Id)
     session_id: Mapped[str | None] = mapped_column(Id)
     ip: Mapped[str] = mapped_column(String(45))
+    ip_shortened: Mapped[bool] = mapped_column(default=False)
     user_agent: Mapped[str] = mapped_column(String(400))
     details: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)

@@ -1,9 +1,10 @@
 """Changing one's own profile."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from services import audit, identities, letters, names, notices, outbox, tickets, users
+from services import audit, identities, letters, names, notices, outbox, pictures, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 from services.users import Account
@@ -14,18 +15,40 @@ def providers(signed_in: SignedIn) -> list[str]:
     return identities.of(signed_in.account.id)
 
 
-def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> SignedIn:
-    """Writes the given fields, all or nothing, and returns how the profile now looks. Raises UsernameTaken.
+def is_picture(name: str) -> bool:
+    """Whether a picture's file can have this name."""
+    return bool(pictures.NAME.fullmatch(name))
 
-    A new `email` becomes the account's only by the link that is mailed there.
+
+def picture_folder() -> Path:
+    return pictures.folder()
+
+
+def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> SignedIn:
+    """Writes the given fields, all or nothing, and returns how the profile now looks.
+
+    A new `email` becomes the account's only by the link that is mailed there. Raises UsernameTaken, and for the picture,
+    which is drawn before anything is written, InvalidImage, PayloadTooLarge, Busy.
     """
     account, written = signed_in.account, dict(changes)
+    if "profile_picture" in written:
+        written["picture"] = _picture(account, written.pop("profile_picture"))
     if (email := written.pop("email", None)) is not None:
         written["pending_email"] = _wanted(account, email, client)
     if written:
         users.change(account.id, written)
         audit.record("profile_changed", client, user_id=account.id, fields=" ".join(sorted(changes)))
     return replace(signed_in, account=replace(account, **written))
+
+
+def _picture(account: Account, given: str | bytes | None) -> str | None:
+    """The name of the file that is kept in place of the old one."""
+    name = None
+    if given is not None:
+        name = pictures.keep(*pictures.drawn(given if isinstance(given, bytes) else pictures.from_data_uri(given)))
+    users.lock(account.id)  # of two changes at once, each drops what it replaces
+    pictures.drop(users.picture_of(account.id))
+    return name
 
 
 def _wanted(account: Account, email: str, client: Client) -> str | None:

@@ -1,4 +1,4 @@
-"""Undoing a change of address by the link that the old address got."""
+"""Undoing, by a mailed link, a change of address or the deletion of an account."""
 
 from datetime import datetime
 
@@ -7,22 +7,38 @@ from services import addresses, audit, identities, letters, notices, outbox, rec
 from services.client import Client
 from services.users import Account
 
-
-def look(token: str) -> None:
-    """Raises InvalidToken where the link would not be accepted; spends nothing."""
-    tickets.find(token, tickets.UNDO_EMAIL)
+ADDRESS, DELETION = tickets.UNDO_EMAIL, tickets.UNDO_DELETION
 
 
-def redeem(token: str, client: Client) -> None:
+def look(token: str) -> str:
+    """What the link undoes: ADDRESS or DELETION; spends nothing. Raises InvalidToken where it would not be accepted."""
+    return tickets.find(token, ADDRESS, DELETION).purpose
+
+
+def redeem(token: str, client: Client) -> str:
+    """Undoes it and says what it was. Raises InvalidToken."""
+    ticket = tickets.spend(token, ADDRESS, DELETION)
+    account = users.get(ticket.user_id)
+    if account is None:
+        raise InvalidToken
+    if ticket.purpose == ADDRESS:
+        _give_back(account, ticket.about, client)
+    elif users.reopen(account.id):
+        tickets.void(account.id, DELETION)
+        audit.record("account_restored", client, user_id=account.id)
+    else:
+        raise InvalidToken
+    return ticket.purpose
+
+
+def _give_back(account: Account, email: str, client: Client) -> None:
     """Gives the address back, and takes away what whoever changed it may still hold.
 
     Later undo links, tickets, factors and providers that are newer than the change, sessions and the password. A reset
-    link follows. Raises InvalidToken.
+    link follows.
     """
-    ticket = tickets.spend(token, tickets.UNDO_EMAIL)
-    account, email = users.get(ticket.user_id), ticket.about
-    since = addresses.move_back(ticket.user_id, email)
-    if account is None or since is None:
+    since = addresses.move_back(account.id, email)
+    if since is None:
         raise InvalidToken
     tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL, tickets.NOT_ME)
     tickets.void_later(account.id, tickets.UNDO_EMAIL, since)

@@ -90,7 +90,7 @@ def profile(signed_in: SignedIn, providers: list[str]) -> Profile:
         first_name=account.first_name,
         last_name=account.last_name,
         phone_number=account.phone_number,
-        profile_picture=None,
+        profile_picture=_picture_address(account.picture),
         mfa_enabled=account.mfa_enabled_at is not None,
         has_password=account.password_hash is not None,
         oauth_providers=providers,
@@ -98,6 +98,10 @@ def profile(signed_in: SignedIn, providers: list[str]) -> Profile:
         created_at=account.created_at,
         last_activity=signed_in.last_activity,
     )
+
+
+def _picture_address(name: str | None) -> str | None:
+    return f"{settings().address}/uploads/profile_pictures/{name}" if name else None
 
 
 def empty() -> Response:

@@ -43,7 +43,8 @@ class Query(Body):
 class Contract:
     """`body` None: the method reads the request itself. `answer` None: not JSON. `media`: what else it may answer.
 
-    `redirects`: it may also answer 302; `empty`: it may also answer 204.
+    `also`: what else it may answer that is no refusal, by status, without a body of its own.
+    `upload`: the field that may be a file, of a multipart body.
     `fresh`: the token must tell of a recent sign-in. `form`: a browser may send the hosted page's form instead of JSON.
     `query`: what a GET takes behind `?`; None: whatever stands there is not looked at.
     """
@@ -53,8 +54,8 @@ class Contract:
     status: int
     refuses: tuple[type[Refusal], ...]
     media: tuple[str, ...]
-    redirects: bool
-    empty: bool
+    also: dict[int, str]
+    upload: str | None
     fresh: bool
     form: bool
     query: type[Query] | None = None
@@ -67,8 +68,8 @@ def contract(  # noqa: PLR0913 - one declaration, all by name
     status: int = 200,
     refuses: tuple[type[Refusal], ...] = (),
     media: tuple[str, ...] = (),
-    redirects: bool = False,
-    empty: bool = False,
+    also: dict[int, str] | None = None,
+    upload: str | None = None,
     fresh: bool = False,
     form: bool = False,
     query: type[Query] | None = None,
@@ -76,7 +77,7 @@ def contract(  # noqa: PLR0913 - one declaration, all by name
     """Declares a resource's method."""
 
     def declare(method: Method) -> Method:
-        method.contract = Contract(body, answer, status, refuses, media, redirects, empty, fresh, form, query)  # type: ignore[attr-defined]
+        method.contract = Contract(body, answer, status, refuses, media, also or {}, upload, fresh, form, query)  # type: ignore[attr-defined]
         return method
 
     return declare

@@ -20,7 +20,11 @@ def body() -> dict[str, Any]:
     """The request's JSON object; an empty body is `{}`. Raises MalformedJson, UnsupportedMediaType and the like."""
     if request.headers.get("Content-Encoding"):
         raise UnsupportedMediaType
-    raw = _bytes()
+    return parsed(read(MOST_BYTES))
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """The object in these bytes; nothing at all is `{}`."""
     if not raw:
         return {}
     if request.mimetype != "application/json":
@@ -31,16 +35,16 @@ def body() -> dict[str, Any]:
     return found
 
 
-def _bytes() -> bytes:
+def read(most: int) -> bytes:
     """The whole body; one that is cut short or grows past the limit is refused, not shortened."""
-    if (request.content_length or 0) > MOST_BYTES:
+    if (request.content_length or 0) > most:
         raise PayloadTooLarge
-    request.max_content_length = MOST_BYTES + 1
+    request.max_content_length = most + 1
     try:
         raw = request.get_data(cache=False)
     except (ClientDisconnected, OSError, ParseException) as error:
         raise MalformedJson from error
-    if len(raw) > MOST_BYTES:
+    if len(raw) > most:
         raise PayloadTooLarge
     if request.content_length is not None and len(raw) < request.content_length:
         raise MalformedJson

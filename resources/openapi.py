@@ -133,10 +133,7 @@ def _responses(resource: type[Resource], access: Access, method: str, declared: 
         forms = [{"$ref": REF.format(model=form.__name__)} for form in carriage_document.forms(declared.answer)]
         content["application/json"] = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
     answers: dict[str, Any] = {str(declared.status): {"description": "Done.", "content": content}}
-    if declared.redirects:
-        answers["302"] = {"description": "A browser is sent on."}
-    if declared.empty:
-        answers["204"] = {"description": "Done; there is nothing to say."}
+    answers |= {str(status): {"description": meaning} for status, meaning in declared.also.items()}
     by_status: dict[int, list[type[Refusal]]] = {}
     for refusal in refusals_of(resource, access, method, declared):
         by_status.setdefault(refusal.status, []).append(refusal)

@@ -2,14 +2,18 @@
 
 from typing import Annotated, Any
 
+from flask import Response
 from pydantic import Field, model_validator
+from pydantic_core import to_jsonable_python
 
-from errors import ReauthenticationRequired, UsernameTaken
-from flows import profile
+from errors import Busy, InvalidCredentials, InvalidImage, ReauthenticationRequired, TooManyAttempts, UsernameTaken
+from flows import deletion, export, profile
 from resources import answers
 from resources.contract import Access, Body, contract
-from resources.fields import Address, PersonName, PhoneNumber, Username
+from resources.fields import Address, Password, PersonName, PhoneNumber, Username
 from resources.utils import Resource
+
+PICTURE = "a base64 `data:` URI of a PNG, JPEG or GIF; in a multipart body, the file"
 
 
 class ProfileBody(Body):
@@ -17,6 +21,7 @@ class ProfileBody(Body):
     first_name: PersonName | None = None
     last_name: PersonName | None = None
     phone_number: PhoneNumber | None = None
+    profile_picture: Annotated[str | bytes | None, Field(description=PICTURE)] = None
     email: Annotated[Address | None, Field(description="becomes yours by the link that is mailed there")] = None
 
     @model_validator(mode="after")
@@ -31,6 +36,10 @@ class ProfileBody(Body):
         return self.model_dump(exclude_unset=True)
 
 
+class DeleteProfileBody(Body):
+    password: Annotated[Password | None, Field(description="wanted of accounts that have one")] = None
+
+
 class Profile(Resource):
     access = Access.SIGNED_IN
 
@@ -39,10 +48,45 @@ class Profile(Resource):
         """Your profile."""
         return answers.profile(self.signed_in, profile.providers(self.signed_in))
 
-    @contract(body=ProfileBody, answer=answers.Profile, refuses=(UsernameTaken, ReauthenticationRequired))
+    @contract(
+        body=ProfileBody,
+        answer=answers.Profile,
+        refuses=(UsernameTaken, ReauthenticationRequired, InvalidImage, Busy),
+        upload="profile_picture",
+    )
     def put(self, body: ProfileBody) -> answers.Profile:
         """Change your profile: any fields, all or nothing; null empties one. A new address wants a recent sign-in."""
         if body.email is not None:
             self.require_fresh()
         changed = profile.change(self.signed_in, body.changes(), self.client)
         return answers.profile(changed, profile.providers(changed))
+
+    @contract(
+        body=DeleteProfileBody,
+        status=204,
+        refuses=(InvalidCredentials, TooManyAttempts),
+        fresh=True,
+    )
+    def delete(self, body: DeleteProfileBody) -> Response:
+        """Delete your account: closed at once, and erased later; until then a mailed link brings it back."""
+        deletion.begin(self.signed_in, body.password, self.client)
+        return answers.empty()
+
+
+class ProfilePicture(Resource):
+    access = Access.SIGNED_IN
+
+    @contract(status=204)
+    def delete(self) -> Response:
+        """Remove your picture."""
+        profile.change(self.signed_in, {"profile_picture": None}, self.client)
+        return answers.empty()
+
+
+class ProfileExport(Resource):
+    access = Access.SIGNED_IN
+
+    @contract(media=("application/json",), fresh=True)
+    def get(self) -> Response:
+        """All that the service holds about you; no secrets."""
+        return answers.json(to_jsonable_python(export.of(self.signed_in)))

@@ -77,7 +77,11 @@ class ProviderArrival(Resource):
                 raise
             return self._to_page(error=refused.code)
 
-    @contract(answer=answers.TokenAnswer, refuses=(*SIGN_IN_REFUSALS, ProviderAlreadyLinked, *BROKEN), redirects=True)
+    @contract(
+        answer=answers.TokenAnswer,
+        refuses=(*SIGN_IN_REFUSALS, ProviderAlreadyLinked, *BROKEN),
+        also={302: "A code, or what went wrong, for the page at FRONTEND_URL."},
+    )
     def get(self, provider: str) -> answers.TokenAnswer | Refusal | Response:
         """Where the provider sends the browser back to: signs in, or takes a code to the page at FRONTEND_URL."""
         visit, person = self._arrived(provider)
@@ -132,7 +136,7 @@ class Exchange(Resource):
         body=ExchangeBody,
         answer=answers.TokenAnswer,
         refuses=(InvalidToken, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
-        empty=True,
+        also={204: "The link is made."},
     )
     def post(self, body: ExchangeBody) -> answers.TokenAnswer | Refusal | Response:
         """Exchange the code of a provider sign-in for tokens; or make the link (204), with the token of its session."""

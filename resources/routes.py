@@ -8,7 +8,7 @@ from resources.notice_links import NotMe, Undo
 from resources.otp import SendOtp, VerifyOtp
 from resources.password_change import ChangePassword
 from resources.password_reset import ForgotPassword, ResetPassword
-from resources.profile import Profile
+from resources.profile import Profile, ProfileExport, ProfilePicture
 from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink
 from resources.reauthentication import Reauthenticate
 from resources.security_events import SecurityEvents
@@ -16,6 +16,7 @@ from resources.service import Docs, DocsFile, Healthz, Index, Jwks, OpenApi, Pro
 from resources.sessions import OneSession, Sessions
 from resources.signup import SignUp
 from resources.token_refresh import Refresh
+from resources.uploads import Upload
 from resources.utils import Api, Resource
 
 ROUTES: dict[str, type[Resource]] = {
@@ -39,6 +40,9 @@ ROUTES: dict[str, type[Resource]] = {
     "/verify-otp": VerifyOtp,
     # Profile and sessions
     "/profile": Profile,
+    "/profile/picture": ProfilePicture,
+    "/profile/export": ProfileExport,
+    "/uploads/profile_pictures/<string:name>": Upload,
     "/security-events": SecurityEvents,
     "/sessions": Sessions,
     "/sessions/<string:session_id>": OneSession,

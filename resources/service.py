@@ -40,7 +40,7 @@ class Index(Resource):
     access = Access.OPEN
     limited = False
 
-    @contract(answer=About, media=("text/html",), redirects=True)
+    @contract(answer=About, media=("text/html",), also={302: "A browser is sent to the documentation."})
     def get(self) -> About | Response:
         """What this is. A browser is sent to the documentation."""
         if not is_api_client(request):

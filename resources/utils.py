@@ -14,7 +14,7 @@ from database import unit_of_work, was_refused_for_concurrency
 from errors import NotFound, ReauthenticationRequired, Refusal, ValidationFailed
 from extensions import client_address, settings
 from flows import entry
-from resources import answers, carriage, json_gate, problems
+from resources import answers, carriage, json_gate, problems, upload
 from resources.contract import Access, Body, Contract, Nothing
 from resources.fields import NEEDED
 from services.client import Client
@@ -95,7 +95,8 @@ class Resource(flask_restful.Resource):
             return []
         if declared.form and request.mimetype == FORM:
             return [None]
-        body = _parsed(declared.body, json_gate.body())
+        given = upload.body(declared.upload) if declared.upload else json_gate.body()
+        body = _parsed(declared.body, given)
         return [] if declared.body is Nothing else [body]
 
     def _identify(self, access: Access) -> None:

@@ -37,6 +37,9 @@ Kind = Literal[
     "email_changed",
     "email_change_undone",
     "not_me",
+    "account_deleted",
+    "account_restored",
+    "account_erased",
     "provider_linked",
     "provider_unlinked",
     # Second factors
@@ -72,6 +75,7 @@ def record(kind: Kind, client: Client, *, user_id: str | None = None, session_id
             user_id=user_id,
             session_id=session_id,
             ip=client.ip,
+            ip_shortened=False,
             user_agent=client.user_agent,
             details=details,
         )
@@ -92,6 +96,13 @@ def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event]
     found = rows(wanted.order_by(AuditFact.time.desc(), AuditFact.id.desc()).limit(limit + 1))
     events = [Event(*row) for row in found[:limit]]
     return events, events[-1].id if len(found) > limit else None
+
+
+def all_of(user_id: str) -> list[dict[str, Any]]:
+    """Everything recorded about the user, the earliest first."""
+    columns = (AuditFact.id, AuditFact.time, AuditFact.kind, AuditFact.ip, AuditFact.user_agent, AuditFact.details)
+    found = rows(select(*columns).where(AuditFact.user_id == user_id).order_by(AuditFact.time, AuditFact.id))
+    return [dict(row._mapping) for row in found]
 
 
 def _earlier_than(user_id: str, event_id: str) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -26,6 +27,14 @@ def of(user_id: str) -> list[str]:
     """The providers that are linked, by name."""
     return [
         row.provider for row in rows(select(Identity.provider).where(Identity.user_id == user_id).order_by(Identity.provider))
+    ]
+
+
+def described(user_id: str) -> list[dict[str, Any]]:
+    """What is kept of each link."""
+    columns = (Identity.provider, Identity.issuer, Identity.subject, Identity.linked_at)
+    return [
+        dict(row._mapping) for row in rows(select(*columns).where(Identity.user_id == user_id).order_by(Identity.linked_at))
     ]
 
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import render_template
 
 from extensions import settings
-from services import audit, known_devices, tickets, users
+from services import audit, clock, known_devices, tickets, users
 from services.client import Client
 from services.users import Account
 
 CONFIRMATION, RESEND, CHANGE_EMAIL = "confirmation", "resend", "change_email"
 RESET, LOGIN_CODE, STEP_UP_CODE = "reset", "login_code", "step_up_code"
-EMAIL_CHANGED, NEW_DEVICE = "email_changed", "new_device"
+EMAIL_CHANGED, NEW_DEVICE, ACCOUNT_DELETED = "email_changed", "new_device", "account_deleted"
 NOT_ME_SECONDS = UNDO_SECONDS = 7 * 86400
 NOTICES = {
     "password_changed": ("your password was changed", "Your password was changed."),
@@ -103,6 +104,8 @@ def _confirmation(email: str, pending: list[Account]) -> Written:
 
 
 def _already_there(owner: Account) -> Written:
+    if owner.deleted_at:
+        return _deleted(owner)
     seconds = settings().confirm_seconds
     return _rendered(owner.email, "already_there", seconds, bound=CONFIRMATION, username=owner.username)
 
@@ -129,6 +132,8 @@ def _reset(order: dict[str, str]) -> Written | None:
     account = users.owner_of(order["email"]) or next(iter(users.pending_for(order["email"])), None)
     if account is None:
         return None
+    if account.deleted_at:
+        return _deleted(account)
     seconds = settings().reset_seconds
     tickets.void(account.id, tickets.RESET)
     link = _link("reset-password", tickets.issue(tickets.RESET, account.id, seconds))
@@ -157,6 +162,22 @@ def _email_changed(order: dict[str, str]) -> Written | None:
     """To the address that the account had: with the link that undoes the change."""
     undo = _hosted("undo", tickets.issue(tickets.UNDO_EMAIL, order["user_id"], UNDO_SECONDS, about=order["email"]))
     return _rendered(order["email"], "email_changed", UNDO_SECONDS, link=undo, order=order)
+
+
+def _account_deleted(order: dict[str, str]) -> Written | None:
+    account = users.get(order["user_id"])
+    return _deleted(account) if account and account.deleted_at else None
+
+
+def _deleted(account: Account) -> Written:
+    """A link that brings the account back, until it is erased."""
+    users.lock_address(account.email)
+    end = (account.deleted_at or clock.now()) + timedelta(seconds=settings().account_erase_seconds)
+    seconds = max(1, int((end - clock.now()).total_seconds()))
+    link = _hosted("undo", tickets.issue(tickets.UNDO_DELETION, account.id, seconds))
+    return _rendered(
+        account.email, ACCOUNT_DELETED, seconds, username=account.username, link=link, end=f"{end:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _notice(kind: str, order: dict[str, str]) -> Written | None:
@@ -203,4 +224,5 @@ WRITERS: dict[str, Callable[[dict[str, str]], Written | None]] = {
     LOGIN_CODE: _login_code,
     STEP_UP_CODE: _step_up_code,
     EMAIL_CHANGED: _email_changed,
+    ACCOUNT_DELETED: _account_deleted,
 }

@@ -1,6 +1,7 @@
 """Addresses, user names and phone numbers: what is well-formed, and what counts as the same."""
 
 import re
+from ipaddress import ip_address, ip_network
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -25,6 +26,15 @@ def address_key(kept: str) -> str:
     """What addresses are compared by: punycode and Unicode domains meet, case is folded, `+tags` and dots differ."""
     found = validate_email(kept, allow_smtputf8=False, check_deliverability=False).ascii_email
     return (found or kept).lower()
+
+
+def network(ip: str) -> str:
+    """An address shortened to its network: /24, or /48 of IPv6. What is no address is left out."""
+    try:
+        found = ip_address(ip)
+    except ValueError:
+        return ""
+    return str(ip_network(f"{found}/{24 if found.version == 4 else 48}", strict=False))
 
 
 def username(text: str) -> str:

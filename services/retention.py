@@ -38,4 +38,6 @@ def _rules() -> Iterator[Rule]:
     yield HeldAddress.until, HeldAddress.until < now
     yield ProviderVisit.expires_at, ProviderVisit.expires_at < now
     yield Attempt.last_at, and_(Attempt.last_at < now - timedelta(days=ATTEMPTS_DAYS), Attempt.failures < attempts.STOP)
-    yield User.created_at, and_(User.email_confirmed_at.is_(None), User.created_at < unconfirmed_since)
+    unproved = and_(User.email_confirmed_at.is_(None), User.erased_at.is_(None))
+    yield User.created_at, and_(unproved, User.created_at < unconfirmed_since)
+    yield User.erased_at, User.erased_at < tokens_since  # an empty shell, kept for its sessions

@@ -72,6 +72,7 @@ def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
         refresh_jti=mint.identifier(),
         refreshed_at=now,
         ip=client.ip,
+        ip_shortened=False,
         user_agent=client.user_agent,
     )
     db.session.add(session)
@@ -96,7 +97,7 @@ def _judged(claims: Claims) -> Row[Any]:
         raise SessionEnded(row.end_reason)
     if row.expires_at <= clock.now():
         raise SessionEnded("expired")
-    if not row.users_is_active:
+    if not row.users_is_active or row.users_deleted_at:
         raise SessionEnded("account_inactive")
     if activity.latest(row.id, row.last_activity) + activity.idle_after() <= clock.now():
         raise SessionEnded("idle")
@@ -166,6 +167,13 @@ def live_of(user_id: str) -> list[Listed]:
     active = Session.last_activity > now - activity.idle_after()
     found = rows(select(*columns).where(Session.user_id == user_id, *live, active).order_by(Session.created_at.desc()))
     return [Listed(*row) for row in found]
+
+
+def all_of(user_id: str) -> list[dict[str, Any]]:
+    """Every session that is still remembered, live or ended, with what its owner may know of it."""
+    columns = (Session.id, Session.created_at, Session.last_activity, Session.ended_at, Session.end_reason, Session.ip)
+    found = select(*columns, Session.user_agent).where(Session.user_id == user_id).order_by(Session.created_at)
+    return [dict(row._mapping) for row in rows(found)]
 
 
 def end_one_of(user_id: str, session_id: str, reason: str) -> bool:

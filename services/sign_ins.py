@@ -62,7 +62,7 @@ def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code:
 def _closed(account: Account) -> Refusal | None:
     if account.email_confirmed_at is None:
         return EmailNotConfirmed()
-    return None if account.is_active else AccountInactive()
+    return None if account.is_open else AccountInactive()
 
 
 def _open(account: Account, amr: tuple[str, ...], client: Client) -> Grant:

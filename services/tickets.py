@@ -17,6 +17,7 @@ RESET = "reset"
 SIGN_IN = "sign_in"
 LOGIN_CODE = "login_code"
 STEP_UP_CODE = "step_up_code"
+UNDO_DELETION = "undo_deletion"
 NOT_ME = "not_me"
 LINK = "link"
 EXCHANGE = "exchange"
@@ -113,6 +114,11 @@ def void_later(user_id: str, purpose: str, since: datetime) -> None:
     """Those that were made from a moment on are not good any more."""
     theirs = (Ticket.user_id == user_id, Ticket.purpose == purpose, Ticket.created_at >= since, Ticket.spent_at.is_(None))
     changed(update(Ticket).where(*theirs).values(spent_at=clock.now()))
+
+
+def void_all(user_id: str) -> None:
+    """None of the user's is good any more."""
+    changed(update(Ticket).where(Ticket.user_id == user_id, Ticket.spent_at.is_(None)).values(spent_at=clock.now()))
 
 
 def void(user_id: str, *purposes: str) -> None:

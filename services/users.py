@@ -30,6 +30,8 @@ class Account:
     first_name: str | None
     last_name: str | None
     phone_number: str | None
+    picture: str | None
+    deleted_at: datetime | None
     is_active: bool
     is_admin: bool
     created_at: datetime
@@ -37,6 +39,11 @@ class Account:
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
         return cls(*(getattr(row, f"users_{field.name}") for field in fields(cls)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may be signed in: neither deactivated by the operator nor deleted by its owner."""
+        return self.is_active and self.deleted_at is None
 
     def __repr__(self) -> str:
         return f"Account({self.id})"
@@ -114,6 +121,7 @@ def is_unchanged(account: Account) -> bool:
         User.password_hash.is_not_distinct_from(account.password_hash),
         User.mfa_enabled_at.is_not_distinct_from(account.mfa_enabled_at),
         User.is_active == account.is_active,
+        User.deleted_at.is_not_distinct_from(account.deleted_at),
         User.email == account.email,
     ]
     return bool(db.session.execute(select(User.id).where(User.id == account.id, *same).with_for_update()).all())
@@ -167,6 +175,22 @@ def replace_hash(account: Account, password_hash: str | None) -> bool:
 def set_hash(user_id: str, password_hash: str | None) -> None:
     """Sets the password's hash whatever it was; None: nobody signs in by password until a mailed link sets it anew."""
     changed(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def picture_of(user_id: str) -> str | None:
+    found: str | None = rows(select(User.picture).where(User.id == user_id))[0].picture
+    return found
+
+
+def close(user_id: str) -> None:
+    """The owner deletes the account; until it is erased, its names stay taken and `reopen` brings it back."""
+    changed(update(User).where(User.id == user_id, User.deleted_at.is_(None)).values(deleted_at=clock.now()))
+
+
+def reopen(user_id: str) -> bool:
+    """False where it is not deleted, or already erased."""
+    closed = update(User).where(User.id == user_id, User.deleted_at.is_not(None), User.erased_at.is_(None))
+    return changed(closed.values(deleted_at=None)) == 1
 
 
 def own_words(account: Account) -> tuple[str, ...]:

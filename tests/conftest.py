@@ -2,6 +2,7 @@
 
 import base64
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,8 @@ SECRETS = {
     for index, name in enumerate(config.SECRETS)
 }
 ROOMY = {"RATELIMIT_DEFAULT": "100000 per day", "RATELIMIT_SENSITIVE": "10000 per minute", "BCRYPT_LOG_ROUNDS": "4"}
+UPLOADS = tempfile.TemporaryDirectory(prefix="latchkey-uploads-")
+"""Of this test process; gone when it ends."""
 HASHPW: Callable[[bytes, bytes], bytes] = bcrypt.hashpw
 
 
@@ -90,7 +93,8 @@ def refuse_or_skip(missing: Missing) -> NoReturn:
 
 def settings_with(**changes: str) -> config.Settings:
     """Checked settings for tests, as if the environment held them."""
-    return environment.load({"FLASK_ENV": "development", "LOG_FILE": "", "LOG_LEVEL": "DEBUG"} | SECRETS | ROOMY | changes)
+    fixed = {"FLASK_ENV": "development", "LOG_FILE": "", "LOG_LEVEL": "DEBUG", "UPLOAD_FOLDER": UPLOADS.name}
+    return environment.load(fixed | SECRETS | ROOMY | changes)
 
 
 @pytest.fixture(scope="session")

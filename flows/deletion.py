@@ -1,0 +1,36 @@
+"""Deleting one's own account."""
+
+from errors import InvalidCredentials, ValidationFailed
+from extensions import settings
+from services import attempts, audit, erasure, letters, outbox, passwords, sessions, tickets, users
+from services.client import Client
+from services.sessions import SignedIn
+
+
+def begin(signed_in: SignedIn, password: str | None, client: Client) -> None:
+    """Closes the account and ends every session; mails a link that brings it back until it is erased.
+
+    Raises ValidationFailed, TooManyAttempts, InvalidCredentials.
+    """
+    account = signed_in.account
+    if account.password_hash is not None:
+        _check(signed_in, password, client)
+    users.close(account.id)
+    sessions.end_all(account.id, "account_deleted")
+    tickets.void_all(account.id)
+    audit.record("account_deleted", client, user_id=account.id, session_id=signed_in.session_id)
+    if settings().account_erase_seconds:
+        outbox.order(letters.ACCOUNT_DELETED, user_id=account.id)
+    else:
+        erasure.erase(account.id)
+
+
+def _check(signed_in: SignedIn, password: str | None, client: Client) -> None:
+    account = signed_in.account
+    if password is None:
+        raise ValidationFailed({"password": ["This field is needed."]})
+    attempts.claim(attempts.PASSWORD, users.aim(account))
+    if not passwords.matches(account.password_hash, password):
+        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
+        raise InvalidCredentials("This is not your password.")
+    attempts.clear(attempts.PASSWORD, users.aim(account))

@@ -1,0 +1,33 @@
+"""`/uploads/profile_pictures/<name>`."""
+
+from flask import Response, send_from_directory
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from errors import NotFound
+from flows import profile
+from resources.contract import Access, contract
+from resources.utils import Resource
+
+POLICY = "default-src 'none'; sandbox"
+PARTS = {206: "The range that was asked for.", 304: "The picture has not changed."}
+A_YEAR = 31536000
+
+
+class Upload(Resource):
+    access = Access.OPEN
+    limited = False
+
+    @contract(refuses=(NotFound,), media=("image/png", "image/jpeg"), also=PARTS)
+    def get(self, name: str) -> Response:
+        """A profile picture. Its name is random and its content never changes."""
+        if not profile.is_picture(name):
+            raise NotFound
+        try:
+            answer = send_from_directory(profile.picture_folder(), name, max_age=A_YEAR)
+        except RequestedRangeNotSatisfiable:
+            # RFC 9110 §14.2: a range that cannot be met may be ignored.
+            answer = send_from_directory(profile.picture_folder(), name, max_age=A_YEAR, conditional=False)
+        answer.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+        answer.headers["Content-Security-Policy"] = POLICY
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer

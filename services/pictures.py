@@ -1,0 +1,163 @@
+"""Profile pictures: read, bounded, drawn anew and kept as files with random names.
+
+Nothing of the sent file survives but what it looks like: no metadata, no trailing bytes, no second frame.
+"""
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from PIL import Image, ImageOps
+from sqlalchemy import select
+
+from config import ROOT
+from database import afterwards, rows
+from errors import Busy, InvalidImage, PayloadTooLarge
+from extensions import settings
+from model import User
+from services import clock, mint
+
+FORMATS = ("PNG", "JPEG", "GIF")
+LONGEST_SIDE = 512
+QUALITY = 88
+NAME = re.compile(r"[A-Za-z0-9_-]{43}\.(png|jpg)")
+DATA_URI = re.compile(r"data:image/(?:png|jpe?g|gif);base64,([A-Za-z0-9+/=]*)")
+ORPHAN_AGE = timedelta(hours=1)
+"""A file without an owner may belong to a call that is still under way."""
+AT_ONCE, WAIT_SECONDS = 2, 5
+Image.MAX_IMAGE_PIXELS = None  # the bound is ours, see `_anew`
+_room = BoundedSemaphore(AT_ONCE)
+"""A picture of the greatest size takes some 100 MB while it is drawn."""
+
+
+def from_data_uri(text: str) -> bytes:
+    """The file in a base64 `data:` URI (RFC 2397); raises InvalidImage."""
+    found = DATA_URI.fullmatch(text)
+    try:
+        return base64.b64decode(found[1], validate=True) if found else _refused()
+    except binascii.Error as error:
+        raise InvalidImage from error
+
+
+def _refused() -> bytes:
+    raise InvalidImage("Send a data: URI of image/png, image/jpeg or image/gif in base64.")
+
+
+def drawn(file: bytes) -> tuple[bytes, str]:
+    """The picture drawn anew, at most 512 pixels wide and high, and its suffix. Raises PayloadTooLarge, InvalidImage, Busy."""
+    if len(file) > settings().max_upload_bytes:
+        raise PayloadTooLarge(f"A picture has at most {settings().max_upload_bytes} bytes.")
+    if not _room.acquire(timeout=WAIT_SECONDS):
+        raise Busy
+    try:
+        with Image.open(BytesIO(file), formats=FORMATS) as image:
+            return _anew(image)
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError, Image.DecompressionBombError, MemoryError) as error:
+        # Pillow has no one exception for a bad file.
+        raise InvalidImage from error
+    finally:
+        _room.release()
+
+
+def _anew(image: Image.Image) -> tuple[bytes, str]:
+    """Measured by its header before a pixel is decoded."""
+    width, height = image.size
+    if width * height > settings().picture_max_pixels:
+        raise InvalidImage(f"A picture has at most {settings().picture_max_pixels} pixels.")
+    is_photograph = image.format == "JPEG"
+    picture: Image.Image = image if is_photograph else _blendable(image)
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    ImageOps.exif_transpose(picture, in_place=True)
+    pixels = picture.convert("RGB" if is_photograph else "RGBA")
+    fresh = Image.new(pixels.mode, pixels.size)
+    fresh.paste(pixels)
+    target = BytesIO()
+    if is_photograph:
+        fresh.save(target, "JPEG", quality=QUALITY)
+    else:
+        fresh.save(target, "PNG")
+    return target.getvalue(), "jpg" if is_photograph else "png"
+
+
+def _blendable(image: Image.Image) -> Image.Image:
+    """A palette is resized without blending, and sixteen bits not at all."""
+    if image.mode in ("RGB", "RGBA", "L", "LA"):
+        return image
+    exif = image.getexif()
+    grey = image.mode.startswith("I")
+    found = image.convert("I").point([value >> 8 for value in range(65536)], "L") if grey else image.convert("RGBA")
+    found.getexif().update(exif)
+    return found
+
+
+def keep(picture: bytes, suffix: str) -> str:
+    """Writes the file and returns its name; it is gone again if the unit of work is rolled back."""
+    name = f"{mint.secret()}.{suffix}"
+    folder().mkdir(parents=True, exist_ok=True)
+    beside = folder() / f".{name}.part"
+    with beside.open("xb") as file:
+        file.write(picture)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(folder() / name)
+    _make_durable(folder())
+    afterwards(if_lost=_removing(name))
+    return name
+
+
+def _make_durable(directory: Path) -> None:
+    """A name, too, can be lost at a power failure."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(name: str) -> bytes:
+    return (folder() / name).read_bytes()
+
+
+def drop(name: str | None) -> None:
+    """The file goes once the unit of work is committed; a crash between the two leaves it to `sweep`."""
+    if name:
+        afterwards(if_kept=_removing(name))
+
+
+def _removing(name: str) -> Callable[[], None]:
+    path = folder() / name
+
+    def remove() -> None:
+        with suppress(OSError):
+            path.unlink()
+
+    return remove
+
+
+def folder() -> Path:
+    return ROOT / settings().upload_folder / "profile_pictures"
+
+
+def sweep() -> int:
+    """Removes files that no account names; returns how many."""
+    old = clock.now() - ORPHAN_AGE
+    files = [file for file in folder().glob("*") if _written(file) < old]
+    owned = {row.picture for row in rows(select(User.picture).where(User.picture.is_not(None)))} if files else set()
+    orphans = [file for file in files if file.name not in owned]
+    for file in orphans:
+        file.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def _written(file: Path) -> datetime:
+    """When it was written; now, where it has just gone."""
+    with suppress(FileNotFoundError):
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    return clock.now()
