@@ -64,9 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     routes.register(Api(app, catch_all_404s=False))
     _limit(app, settings)
     _render_errors(app)
-    app.cli.add_command(commands.keys)
-    app.cli.add_command(commands.users)
-    app.cli.add_command(commands.doctor)
+    commands.register(app)
     _check_keys(app)
     return app
 

@@ -49,6 +49,11 @@ Kind = Literal[
     "recovery_codes_renewed",
     # By the operator
     "unlocked",
+    "account_activated",
+    "account_deactivated",
+    "signed_out_by_operator",
+    "made_admin",
+    "everybody_signed_out",
 ]
 """What can happen; clients are told to tolerate kinds that they do not know, so the list may grow."""
 UNKNOWN_EVENT = "Give the id of one of your own events: `next` of the page before holds it."

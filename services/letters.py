@@ -50,6 +50,14 @@ NOTICES = {
         "a way to sign in was removed",
         "The link of your account to {provider} was taken away.",
     ),
+    "account_deactivated": (
+        "your account was deactivated",
+        "The operator of the service deactivated your account: nobody can sign in to it now.",
+    ),
+    "made_admin": (
+        "your account has the role admin",
+        "The operator of the service gave your account the role admin.",
+    ),
     NEW_DEVICE: (
         "a sign-in from a new device",
         "Somebody signed in from a kind of device that your account had not been used from.",

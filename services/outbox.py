@@ -9,8 +9,9 @@ for a known address does exactly the work of one for an unknown address.
 import logging
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 
 from database import changed, db, rows, unit_of_work, was_lost
 from extensions import settings
@@ -20,6 +21,7 @@ from services.letters import Written
 
 FIRST_DELAY, LONGEST_DELAY = 15.0, 3600.0
 MOST_TRIES = 40
+WAITING = ("ordered", "written")
 PER_HOUR = 5
 """Mails of one kind to one address in an hour; further ones are void."""
 ORDER_SECONDS = 604800
@@ -47,6 +49,19 @@ def order(kind: str, **about: str) -> None:
     )
 
 
+def listed(everything: bool) -> list[Row[Any]]:
+    """Letters that wait, or all, the oldest first."""
+    wanted = select(Letter.id, Letter.kind, Letter.state, Letter.tries, Letter.not_before).order_by(Letter.created_at)
+    return rows(wanted if everything else wanted.where(Letter.state.in_(WAITING)))
+
+
+def hurry() -> int:
+    """Makes every waiting letter due that nobody is delivering right now; returns how many."""
+    now = clock.now()
+    waits = (Letter.state.in_(WAITING), Letter.lease_id.is_(None), Letter.not_before > now)
+    return changed(update(Letter).where(*waits).values(not_before=now))
+
+
 def deliver_due() -> None:
     """Delivers every letter that is due, one at a time; each fault concerns its own letter only."""
     while claimed := _claim():
@@ -66,7 +81,7 @@ def deliver_due() -> None:
 def _claim() -> tuple[str, str] | None:
     """Takes one due letter for the length of a lease; the conditional UPDATE decides between workers."""
     now, lease_id = clock.now(), mint.identifier()
-    due = (Letter.state.in_(("ordered", "written")), Letter.not_before <= now)
+    due = (Letter.state.in_(WAITING), Letter.not_before <= now)
     for row in rows(select(Letter.id, Letter.lease_id).where(*due).order_by(Letter.not_before).limit(10)):
         same = Letter.lease_id == row.lease_id if row.lease_id else Letter.lease_id.is_(None)
         claim = update(Letter).where(Letter.id == row.id, *due, same)

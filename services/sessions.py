@@ -189,6 +189,11 @@ def end_all(user_id: str, reason: str, *, but: str | None = None) -> int:
     return changed(chosen.values(ended_at=clock.now(), end_reason=reason))
 
 
+def end_everybodys(reason: str) -> int:
+    """Ends every live session of everybody; returns how many."""
+    return changed(update(Session).where(Session.ended_at.is_(None)).values(ended_at=clock.now(), end_reason=reason))
+
+
 def end_idle() -> int:
     """Ends every session without activity; returns how many. Each UPDATE is its own claim: a second one finds none."""
     idle = and_(Session.ended_at.is_(None), Session.last_activity <= clock.now() - activity.idle_after())

@@ -121,6 +121,11 @@ def void_all(user_id: str) -> None:
     changed(update(Ticket).where(Ticket.user_id == user_id, Ticket.spent_at.is_(None)).values(spent_at=clock.now()))
 
 
+def void_everybodys() -> int:
+    """No one-time secret of anybody is good any more; returns how many were."""
+    return changed(update(Ticket).where(Ticket.spent_at.is_(None)).values(spent_at=clock.now()))
+
+
 def void(user_id: str, *purposes: str) -> None:
     """None of these is good any more."""
     theirs = (Ticket.user_id == user_id, Ticket.purpose.in_(purposes), Ticket.spent_at.is_(None))

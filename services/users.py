@@ -1,5 +1,6 @@
 """Accounts and pending sign-ups: found, made, confirmed, changed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
@@ -12,6 +13,7 @@ from errors import UsernameTaken
 from model import User
 from services import clock, mint, names
 
+PIECE = 500
 PENDING_LINKS = 3
 """How many pending sign-ups of an address a resent mail names, the newest first."""
 
@@ -82,6 +84,14 @@ def all_aims(account: Account) -> tuple[str, ...]:
 def get(user_id: str) -> Account | None:
     found = _found(select(*ACCOUNT_COLUMNS).where(User.id == user_id))
     return found[0] if found else None
+
+
+def everybody() -> Iterator[Account]:
+    """All accounts and pending sign-ups but the erased; read in pieces."""
+    wanted, last = select(*ACCOUNT_COLUMNS).where(User.erased_at.is_(None)).order_by(User.id).limit(PIECE), ""
+    while found := _found(wanted.where(User.id > last)):
+        yield from found
+        last = found[-1].id
 
 
 def owner_of(email: str) -> Account | None:
@@ -155,7 +165,7 @@ def _flush_username() -> None:
         raise UsernameTaken from error
 
 
-def change(user_id: str, changes: dict[str, str | None]) -> None:
+def change(user_id: str, changes: dict[str, Any]) -> None:
     """Writes profile fields; raises UsernameTaken."""
     values = dict(changes)
     if (username := changes.get("username")) is not None:

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "services": "config database errors extensions model services",
     "flows": "config errors extensions services",
     "resources": "config database errors extensions flows resources services",
-    "commands": "database errors extensions services",
+    "commands": "commands database errors extensions services",
     "jobs": "database extensions services",
     "app": "commands config database envfile environment errors extensions flows jobs logs model resources services",
     "serve": "app commands config database envfile environment errors extensions flows jobs logs model resources services",

@@ -1,0 +1,224 @@
+"""`flask users …`: what an operator does to accounts. Each change is an audit fact, and a mail where it concerns the owner."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from flask.cli import AppGroup
+
+from commands.operator import OPERATOR, account_of
+from database import unit_of_work
+from errors import Refusal, ValidationFailed
+from services import (
+    addresses,
+    attempts,
+    audit,
+    letters,
+    names,
+    notices,
+    outbox,
+    recovery_codes,
+    sessions,
+    tickets,
+    totp,
+)
+from services import users as accounts
+from services.audit import Kind
+from services.users import Account
+
+users = AppGroup("users", help="Accounts. NAME is a user name or an address.")
+named = click.argument("name")
+
+
+@contextmanager
+def _change(account: Account, kind: Kind) -> Iterator[None]:
+    """One unit of work with its audit fact; a refusal becomes a sentence and nothing is written."""
+    try:
+        with unit_of_work():
+            yield
+            audit.record(kind, OPERATOR, user_id=account.id)
+    except ValidationFailed as refused:
+        said = [sentence for sentences in refused.errors.values() for sentence in sentences]
+        raise click.ClickException(" ".join(said)) from refused
+    except Refusal as refused:
+        raise click.ClickException(f"{refused.title}. {refused.detail}") from refused
+
+
+@users.command("list")
+@click.option("--inactive", is_flag=True, help="Only those that nobody can sign in to.")
+def list_(inactive: bool) -> None:
+    """One account a line: id, user name, address, state, since when."""
+    for account in accounts.everybody():
+        if not inactive or not account.is_open:
+            created = account.created_at.isoformat(timespec="seconds")
+            click.echo("\t".join([account.id, account.username, account.email, _state(account), created]))
+
+
+def _state(account: Account) -> str:
+    if account.deleted_at:
+        return "deleted"
+    if not account.is_active:
+        return "inactive"
+    return "active" if account.email_confirmed_at else "pending"
+
+
+@users.command()
+@named
+def show(name: str) -> None:
+    """What is known of NAME, a line each."""
+    account = account_of(name)
+    known = {
+        "id": account.id,
+        "username": account.username,
+        "email": account.email,
+        "pending_email": account.pending_email,
+        "state": _state(account),
+        "roles": "user admin" if account.is_admin else "user",
+        "has_password": account.password_hash is not None,
+        "mfa_enabled_at": account.mfa_enabled_at,
+        "live_sessions": len(sessions.live_of(account.id)),
+        "created_at": account.created_at,
+    }
+    for label, value in known.items():
+        click.echo(f"{label}\t{'' if value is None else value}")
+
+
+@users.command()
+@click.argument("username")
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="With the role admin.")
+def create(username: str, email: str, admin: bool) -> None:
+    """Make a confirmed account without a password; a link to set one is mailed to EMAIL."""
+    try:
+        username, email = names.username(username), names.address(email)
+    except names.Malformed as fault:
+        raise click.ClickException(str(fault)) from fault
+    with unit_of_work():
+        account = _made(username, email)
+        if admin:
+            accounts.change(account.id, {"is_admin": True})
+        audit.record("signed_up", OPERATOR, user_id=account.id)
+        outbox.order(letters.RESET, email=email)
+    click.echo(account.id)
+
+
+def _made(username: str, email: str) -> Account:
+    if not accounts.is_username_free(username):
+        raise click.ClickException("The user name is taken.")
+    account = accounts.get(accounts.sign_up(username, email, None))
+    if account is None or not addresses.prove(account):
+        raise click.ClickException("The address has an account.")
+    return account
+
+
+@users.command()
+@named
+def activate(name: str) -> None:
+    """Let NAME be signed in to again."""
+    account = account_of(name)
+    with _change(account, "account_activated"):
+        accounts.change(account.id, {"is_active": True})
+    click.echo(f"{account.username} is active.")
+
+
+@users.command()
+@named
+def deactivate(name: str) -> None:
+    """End NAME's sessions at once and let nobody sign in, until it is activated."""
+    account = account_of(name)
+    with _change(account, "account_deactivated"):
+        accounts.change(account.id, {"is_active": False})
+        sessions.end_all(account.id, "account_inactive")
+        tickets.void(account.id, *tickets.OF_CREDENTIALS)
+        notices.tell("account_deactivated", account.id, OPERATOR)
+    click.echo(f"{account.username} is inactive, and its sessions have ended.")
+
+
+@users.command()
+@named
+@click.confirmation_option(prompt="Delete this account? Its owner can take it back until it is erased.")
+def delete(name: str) -> None:
+    """Close NAME as its owner could; a mailed link brings it back until it is erased."""
+    account = account_of(name)
+    with _change(account, "account_deleted"):
+        accounts.close(account.id)
+        sessions.end_all(account.id, "account_deleted")
+        tickets.void_all(account.id)
+        outbox.order(letters.ACCOUNT_DELETED, user_id=account.id)
+    click.echo(f"{account.username} is deleted.")
+
+
+@users.command("end-sessions")
+@named
+def end_sessions(name: str) -> None:
+    """Sign NAME out everywhere."""
+    account = account_of(name)
+    with _change(account, "signed_out_by_operator"):
+        ended = sessions.end_all(account.id, "revoked_by_admin")
+    click.echo(f"{ended} sessions have ended.")
+
+
+@users.command("make-admin")
+@named
+def make_admin(name: str) -> None:
+    """Give NAME the role admin, from the next refresh on."""
+    account = account_of(name)
+    with _change(account, "made_admin"):
+        accounts.change(account.id, {"is_admin": True})
+        notices.tell("made_admin", account.id, OPERATOR)
+    click.echo(f"{account.username} is an admin.")
+
+
+@users.command()
+@named
+def confirm(name: str) -> None:
+    """Vouch for the address of the pending sign-up NAME (a user name)."""
+    account = account_of(name)
+    with _change(account, "email_confirmed"):
+        if not addresses.prove(account):
+            raise click.ClickException("It is confirmed already, or its address has another account.")
+    click.echo(f"{account.username} is confirmed.")
+
+
+@users.command()
+@named
+def unlock(name: str) -> None:
+    """Let NAME try again: forget how often its password and codes were guessed at."""
+    account = account_of(name)
+    with _change(account, "unlocked"):
+        for factor in attempts.LIFTED_BY_OPERATOR:
+            attempts.clear(factor, *accounts.all_aims(account))
+    click.echo(f"{account.username} may try again.")
+
+
+@users.command("reset-mfa")
+@named
+def reset_mfa(name: str) -> None:
+    """Turn NAME's second factor off, for somebody who lost it and the recovery codes; ends its sessions."""
+    account = account_of(name)
+    with _change(account, "mfa_disabled"):
+        if not totp.disable(account.id):
+            raise click.ClickException("No second factor is on.")
+        recovery_codes.void(account.id)
+        sessions.end_all(account.id, "mfa_changed")
+        notices.tell("mfa_disabled", account.id, OPERATOR)
+    click.echo(f"{account.username} signs in without a second factor.")
+
+
+@users.command("set-email")
+@named
+@click.argument("email")
+def set_email(name: str, email: str) -> None:
+    """Give NAME another address; the old one is told how to undo it."""
+    account = account_of(name)
+    try:
+        email = names.address(email)
+    except names.Malformed as fault:
+        raise click.ClickException(str(fault)) from fault
+    with _change(account, "email_changed"):
+        addresses.want(account.id, email)
+        if account.email_confirmed_at is None or not addresses.move(account, email):
+            raise click.ClickException("The address has an account, or NAME is not confirmed.")
+        tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME, tickets.CHANGE_EMAIL)
+        notices.tell(letters.EMAIL_CHANGED, account.id, OPERATOR, email=account.email)
+    click.echo(f"{account.username} has the address {email}.")
