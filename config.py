@@ -102,6 +102,9 @@ class Settings(BaseModel):
     dev_allow_remote: Boolean = Field(False, description="lets development listen on a host that is not loopback")
     service_name: str = Field("Latchkey", min_length=1, description="the name in mails and the password policy")
     web_concurrency: int = Field(1, ge=1, description="production workers; limits are counted in each")
+    hashing_concurrency: int | None = Field(
+        None, ge=1, description="password hashes at once in a worker; else half of its share of the processors"
+    )
     web_threads: int = Field(8, ge=1, description="threads of a production worker")
 
     secret_key: Ring = Field((), description="signs the hosted pages' cookie; 32 bytes or more")

@@ -11,7 +11,7 @@ from functools import cache
 
 from errors import ValidationFailed
 from extensions import bcrypt, settings
-from services import keys, password_policy
+from services import hashing, keys, password_policy
 
 
 def refuse_weak(password: str, *context: str | None, field: str = "password") -> None:
@@ -26,19 +26,21 @@ def normal(password: str) -> str:
 
 
 def hashed(password: str) -> str:
-    """The kept form, under the first pepper. Slow: never inside a transaction."""
+    """The kept form, under the first pepper. Slow: never inside a transaction. Raises Busy."""
     pepper = settings().password_pepper[0]
-    digest = bcrypt.generate_password_hash(_prehash(pepper, password), settings().bcrypt_log_rounds).decode()
+    with hashing.turn():
+        digest = bcrypt.generate_password_hash(_prehash(pepper, password), settings().bcrypt_log_rounds).decode()
     return f"{keys.short_id(pepper)}:{digest}"
 
 
 def matches(kept: str | None, password: str) -> bool:
-    """Whether this is the password; takes one hash run whatever `kept` is. Too long ones are refused before hashing."""
+    """Whether this is the password; takes one hash run whatever `kept` is. Too long ones are refused before. Raises Busy."""
     if len(normal(password)) > settings().password_max_length:
         return False
     pepper_id, _, digest = (kept or _nobody(settings().bcrypt_log_rounds, settings().password_pepper[0])).partition(":")
     pepper = next((p for p in settings().password_pepper if keys.short_id(p) == pepper_id), settings().password_pepper[0])
-    fits = bool(bcrypt.check_password_hash(digest, _prehash(pepper, password)))
+    with hashing.turn():
+        fits = bool(bcrypt.check_password_hash(digest, _prehash(pepper, password)))
     return fits and kept is not None
 
 
