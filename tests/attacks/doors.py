@@ -95,8 +95,13 @@ def account(door: Service, mail: MailServer, username: str, **more: Any) -> None
 
 def service(uri: str, smtp: dict[str, str], **changes: str) -> Service:
     """A service that is not started yet."""
+    return Service(environment_of(uri, smtp) | changes)
+
+
+def environment_of(uri: str, smtp: dict[str, str]) -> dict[str, str]:
+    """What a service on this database is started with."""
     fixed = {"FLASK_ENV": "development", "LOG_FILE": "", "SQLALCHEMY_DATABASE_URI": uri, "DEV_ALLOW_REMOTE": "false"}
-    return Service(fixed | SECRETS | ROOMY | smtp | changes)
+    return fixed | SECRETS | ROOMY | smtp
 
 
 @contextmanager
