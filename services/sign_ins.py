@@ -27,7 +27,7 @@ def proceed(account: Account, amr: tuple[str, ...], client: Client, mfa_code: st
         pending = tickets.issue(tickets.SIGN_IN, account.id, PENDING_SECONDS, about=list(amr))
         return MfaRequired(factors.of(account), pending)
     more = factors.check(account, mfa_code, client)
-    return more if isinstance(more, Refusal) else _open(account, amr + more, client)
+    return more if isinstance(more, Refusal) else _open(account, _together(amr, more), client)
 
 
 def resume(mfa_token: str, mfa_code: str, client: Client) -> Grant | Refusal:
@@ -56,7 +56,12 @@ def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code:
     if mfa_code is None:
         return MfaRequired(factors.of(account))
     more = factors.check(account, mfa_code, client)
-    return more if isinstance(more, Refusal) else sessions.step_up(signed_in, amr + more, client)
+    return more if isinstance(more, Refusal) else sessions.step_up(signed_in, _together(amr, more), client)
+
+
+def _together(amr: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Each method once: a mailed code and a code of the app are both `otp`."""
+    return tuple(dict.fromkeys(amr + more))
 
 
 def _closed(account: Account) -> Refusal | None:
