@@ -30,7 +30,7 @@ def redeem(token: str, password: str, client: Client) -> None:
     if not tickets.use_up(ticket.id) or not _proved(account):
         raise InvalidToken
     users.set_hash(account.id, password_hash)
-    attempts.clear(attempts.PASSWORD, *users.all_aims(account))
+    attempts.clear(attempts.PASSWORD, *users.all_aims(account), users.address_aim(account))
     tickets.void(account.id, *tickets.OF_CREDENTIALS)
     sessions.end_all(account.id, "password_reset")
     audit.record("password_reset", client, user_id=account.id)

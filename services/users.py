@@ -77,8 +77,14 @@ def aim(account: Account) -> str:
 
 
 def all_aims(account: Account) -> tuple[str, ...]:
-    """Everything that guesses at this account were counted under."""
-    return aim(account), f"name {names.username_key(account.username)}", f"name {names.address_key(account.email)}"
+    """Everything that guesses at this account were counted under; an address that it has not proved is somebody else's."""
+    own = aim(account), f"name {names.username_key(account.username)}"
+    return (*own, address_aim(account)) if account.email_confirmed_at else own
+
+
+def address_aim(account: Account) -> str:
+    """What guesses under the address were counted under, whoever owns it."""
+    return f"name {names.address_key(account.email)}"
 
 
 def get(user_id: str) -> Account | None:
