@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import bcrypt
 import pytest
+import time_machine
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import delete
@@ -19,6 +20,7 @@ import environment
 from app import create_app
 from database import Base, db, in_transaction, unit_of_work
 from extensions import limiter
+from services import clock
 from tests.parts import mariadb, postgresql
 from tests.parts.missing import Missing
 from tests.parts.smtp import MailServer
@@ -120,6 +122,13 @@ def _empty() -> None:
     with unit_of_work():
         for table in reversed(Base.metadata.sorted_tables):
             db.session.execute(delete(table))
+
+
+@pytest.fixture
+def standing_clock() -> Iterator[time_machine.Traveller]:
+    """The clock stands at the beginning of a TOTP step until the test shifts it."""
+    with time_machine.travel(clock.now().timestamp() // 30 * 30, tick=False) as traveller:
+        yield traveller
 
 
 @pytest.fixture(autouse=True)
