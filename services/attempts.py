@@ -46,10 +46,10 @@ LIFTED_BY_OPERATOR = (PASSWORD, TOTP, RECOVERY_CODE, LOGIN_CODE)
 
 def claim(factor: Factor, *whom: str) -> None:
     """Counts one guess at all of these, or refuses it for the sake of one. Raises TooManyAttempts."""
-    subjects = sorted(_subject(factor, one) for one in whom)
-    for subject in subjects:
-        _make_row(subject)
-    now = clock.now()
+    spellings = sorted(_spellings(factor, one) for one in whom)
+    for subject, *older in spellings:
+        _make_row(subject, older)
+    now, subjects = clock.now(), [subject for subject, *_ in spellings]
     with transaction_apart() as connection:
         for subject in subjects:
             if connection.execute(_counted(factor, subject, now)).rowcount != 1:
@@ -58,23 +58,31 @@ def claim(factor: Factor, *whom: str) -> None:
 
 def clear(factor: Factor, *whom: str) -> None:
     """The right secret came, or the owner proved himself otherwise: the count begins anew."""
-    subjects = [_subject(factor, one) for one in whom]
+    subjects = [spelling for one in whom for spelling in _spellings(factor, one)]
     changed(update(Attempt).where(Attempt.subject.in_(subjects)).values(failures=0, blocked_until=clock.now()))
 
 
-def _subject(factor: Factor, whom: str) -> str:
-    return keys.digest("attempts", f"{factor.name}:{whom}")
+def _spellings(factor: Factor, whom: str) -> list[str]:
+    """The subject's digest, and those that it had under older peppers of the ring."""
+    return keys.digests("attempts", f"{factor.name}:{whom}")
 
 
-def _make_row(subject: str) -> None:
-    """In a transaction of its own: two that update a missing row and then insert it would deadlock on MariaDB."""
-    if rows(select(Attempt.subject).where(Attempt.subject == subject)):
+def _make_row(subject: str, older: list[str]) -> None:
+    """In a transaction of its own: two that update a missing row and then insert it would deadlock on MariaDB.
+
+    A count that was kept under an older pepper goes on: a new pepper must not give everybody a hundred guesses more.
+    """
+    columns = (Attempt.subject, Attempt.failures, Attempt.last_at, Attempt.blocked_until)
+    found = {row.subject: row for row in rows(select(*columns).where(Attempt.subject.in_([subject, *older])))}
+    if subject in found:
         return
     now = clock.now()
-    values = {"subject": subject, "failures": 0, "last_at": now, "blocked_until": now}
+    before = next((found[spelling] for spelling in older if spelling in found), None)
+    failures, last_at, blocked_until = before[1:] if before else (0, now, now)
+    values = {"failures": failures, "last_at": last_at, "blocked_until": blocked_until}
     try:
         with transaction_apart() as connection:
-            connection.execute(insert(Attempt).values(values))
+            connection.execute(insert(Attempt).values(values | {"subject": subject}))
     except IntegrityError:
         return  # somebody else's guess made it
 
