@@ -1,6 +1,7 @@
 """People at the door: what they send, what they are answered, and the mail they get."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -15,13 +16,19 @@ PASSWORD = "correct-horse-battery"
 BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html"}
 
 
+@cache
+def document_of(app: Flask) -> dict[str, Any]:
+    """What this app says of itself; made once, since every answer of every test is held against it."""
+    with app.app_context():
+        return openapi.document(app)
+
+
 @dataclass
 class House:
     """The service as its callers see it; every answer must be one that the OpenAPI document declares."""
 
     app: Flask
     mail_server: MailServer
-    _document: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, json: Any = None, token: str | None = None, **more: Any) -> TestResponse:
         headers = dict(more.pop("headers", {}))
@@ -44,13 +51,10 @@ class House:
         return self.ask("PUT", path, json, token, **more)
 
     def _check_declared(self, method: str, path: str, answer: TestResponse) -> None:
-        if not self._document:
-            with self.app.app_context():
-                self._document = openapi.document(self.app)
         rule = answer.request.path and self._rule(path)
         if rule is None or method in ("HEAD", "OPTIONS") or answer.status_code == 405:
             return
-        declared = self._document["paths"][rule][method.lower()]["responses"]
+        declared = document_of(self.app)["paths"][rule][method.lower()]["responses"]
         assert str(answer.status_code) in declared, f"{method} {rule} answers {answer.status_code}, which is not declared"
         if answer.mimetype == "application/problem+json":
             schema = declared[str(answer.status_code)]["content"]["application/problem+json"]["schema"]
@@ -58,7 +62,7 @@ class House:
 
     def _rule(self, path: str) -> str | None:
         parts = path.split("?", maxsplit=1)[0].split("/")
-        for rule in self._document["paths"]:
+        for rule in document_of(self.app)["paths"]:
             wanted = rule.split("/")
             if len(wanted) == len(parts) and all(w == p or w.startswith("{") for w, p in zip(wanted, parts, strict=True)):
                 return str(rule)

@@ -16,7 +16,6 @@ import extensions
 from app import create_app
 from database import Base, db, unit_of_work
 from model import User
-from resources import openapi
 from tests.conftest import settings_with
 from tests.parts.smtp import MailServer
 from tests.people import House
@@ -30,7 +29,6 @@ class Door(House):
     def open(self) -> None:
         with self.app.app_context():
             METADATA.create_all(db.engine)
-            self._document = openapi.document(self.app)
 
     def deliver(self) -> None:
         with self.app.app_context():
