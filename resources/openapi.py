@@ -150,7 +150,7 @@ def refusals_of(resource: type[Resource], access: Access, method: str, declared:
     if declared.query:
         found.append(errors.ValidationFailed)
     if access in KINDS:
-        found += [*TOKEN_REFUSALS[access is Access.EITHER_WAY :], *carriage_document.refusals(method)]
+        found += [*TOKEN_REFUSALS, *carriage_document.refusals(method)]
     if declared.fresh:
         found.append(errors.ReauthenticationRequired)
     if resource.limited:
