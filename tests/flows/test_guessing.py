@@ -24,6 +24,7 @@ from tests.factors import (
     verify,
 )
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 MANY = (429, "too_many_attempts")
 SPELLINGS = ["ada", "ADA", " ada ", ADA, "ADA@example.ORG", f"  {ADA} "]
@@ -65,16 +66,16 @@ def test_from_the_sixth_failure_on_there_are_growing_waits(house: House, standin
 
 
 def test_the_wait_is_the_same_for_right_and_wrong_and_unknown_and_costs_no_hash(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.account()
-    house.sign_up("bea", "bea@example.org")
+    door.account()
+    door.sign_up("bea", "bea@example.org")
     names = ["ada", "bea", "nobody", "nobody@example.org"]
     for name in names:
-        assert guess(house, 6, name) == [(401, "invalid_credentials")] * 6
+        assert guess(door, 6, name) == [(401, "invalid_credentials")] * 6
     monkeypatch.setattr(bcrypt, "hashpw", lambda *_: pytest.fail("the password was looked at"))
-    with nothing_changes(house):
-        answers = [shape(house.login(name, password)) for name in names for password in (PASSWORD, WRONG_PASSWORD)]
+    with nothing_changes(door):
+        answers = [shape(door.login(name, password)) for name in names for password in (PASSWORD, WRONG_PASSWORD)]
     assert answers[0][0] == 429
     seconds = [int(answer[2] or 0) for answer in answers]
     assert all(29 <= left <= 30 for left in seconds)
@@ -151,15 +152,15 @@ def test_the_right_password_does_not_clear_the_count_of_the_second_factor(
     assert sign_in(house, phone.code()).status_code == 200
 
 
-def test_a_second_factors_wait_does_not_spend_the_mailed_code(house: House, standing_clock: time_machine.Traveller) -> None:
-    _, phone = protected(house)
-    code = login_code(house)
+def test_a_second_factors_wait_does_not_spend_the_mailed_code(door: Door, standing_clock: time_machine.Traveller) -> None:
+    _, phone = protected(door)
+    code = login_code(door)
     for _ in range(6):
-        sign_in(house, phone.wrong())
-    with nothing_changes(house):
-        assert said(verify(house, code, mfa_code=phone.code())) == MANY
+        sign_in(door, phone.wrong())
+    with nothing_changes(door):
+        assert said(verify(door, code, mfa_code=phone.code())) == MANY
     standing_clock.shift(30)
-    assert verify(house, code, mfa_code=phone.code()).status_code == 200
+    assert verify(door, code, mfa_code=phone.code()).status_code == 200
 
 
 def test_a_hundred_wrong_codes_are_the_end_until_a_recovery_code(house: House, standing_clock: time_machine.Traveller) -> None:

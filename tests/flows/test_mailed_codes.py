@@ -23,6 +23,7 @@ from tests.factors import (
     verify,
 )
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 WRONG = (401, "invalid_otp")
 NEWER = "staple-battery-horse-correct"
@@ -39,10 +40,10 @@ def test_code_and_password_sign_in_once(house: House) -> None:
         assert said(verify(house, code)) == WRONG
 
 
-def test_the_address_may_be_spelled_otherwise(house: House) -> None:
-    house.account()
-    house.post("/send-otp", {"email": " ADA@Example.ORG "})
-    assert verify(house, newest_code(house), email="Ada@EXAMPLE.org").status_code == 200
+def test_the_address_may_be_spelled_otherwise(door: Door) -> None:
+    door.account()
+    door.post("/send-otp", {"email": " ADA@Example.ORG "})
+    assert verify(door, newest_code(door), email="Ada@EXAMPLE.org").status_code == 200
 
 
 def test_the_code_alone_is_only_a_keyed_hash_at_rest_and_not_in_the_subject(house: House) -> None:
@@ -56,10 +57,10 @@ def test_the_code_alone_is_only_a_keyed_hash_at_rest_and_not_in_the_subject(hous
     assert code not in kept
 
 
-def test_every_wrong_part_is_refused_alike_with_one_hash_run_each(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.account()
-    house.sign_up("bea", "bea@example.org")
-    code, runs = login_code(house), []
+def test_every_wrong_part_is_refused_alike_with_one_hash_run_each(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    door.account()
+    door.sign_up("bea", "bea@example.org")
+    code, runs = login_code(door), []
     hashpw = bcrypt.hashpw
 
     def counted(password: bytes, salt: bytes) -> bytes:
@@ -73,16 +74,16 @@ def test_every_wrong_part_is_refused_alike_with_one_hash_run_each(house: House, 
         {"code": code, "email": "nobody@example.org"},
         {"code": code, "email": "bea@example.org"},
     ]
-    with nothing_changes(house):
-        verify(house, code, email="nobody2@example.org")  # The stand-in hash is made once in a process.
+    with nothing_changes(door):
+        verify(door, code, email="nobody2@example.org")  # The stand-in hash is made once in a process.
         monkeypatch.setattr(bcrypt, "hashpw", counted)
-        answers = [verify(house, **parts) for parts in wrong]
+        answers = [verify(door, **parts) for parts in wrong]
     monkeypatch.setattr(bcrypt, "hashpw", hashpw)
     assert len(runs) == len(wrong)
     first = answers[0].get_json() | {"request_id": ""}
     assert [answer.get_json() | {"request_id": ""} for answer in answers] == [first] * len(wrong)
     assert said(answers[0]) == WRONG
-    assert verify(house, code).status_code == 200
+    assert verify(door, code).status_code == 200
 
 
 def test_a_newer_code_voids_the_older(house: House) -> None:
@@ -114,27 +115,27 @@ def test_a_code_is_void_after_a_change_of_password(house: House) -> None:
         assert said(house.post("/verify-otp", {"otp_code": own}, access)) == WRONG
 
 
-def test_another_persons_code_is_refused(house: House) -> None:
-    house.account("eve", "eve@example.org")
-    house.account()
-    mine = login_code(house)
-    hers = login_code(house, "eve@example.org")
+def test_another_persons_code_is_refused(door: Door) -> None:
+    door.account("eve", "eve@example.org")
+    door.account()
+    mine = login_code(door)
+    hers = login_code(door, "eve@example.org")
     if hers != mine:
-        with nothing_changes(house):
-            assert said(verify(house, hers)) == WRONG
-    assert verify(house, hers, email="eve@example.org").status_code == 200
+        with nothing_changes(door):
+            assert said(verify(door, hers)) == WRONG
+    assert verify(door, hers, email="eve@example.org").status_code == 200
 
 
-def test_nobody_gets_a_code_but_a_confirmed_address(house: House) -> None:
-    house.account()
-    house.sign_up("bea", "bea@example.org")
-    house.mail_to("bea@example.org")
-    house.mail_server.clear()
-    answers = [house.post("/send-otp", {"email": email}) for email in (ADA, "bea@example.org", "nobody@example.org")]
+def test_nobody_gets_a_code_but_a_confirmed_address(door: Door) -> None:
+    door.account()
+    door.sign_up("bea", "bea@example.org")
+    door.mail_to("bea@example.org")
+    door.mail_server.clear()
+    answers = [door.post("/send-otp", {"email": email}) for email in (ADA, "bea@example.org", "nobody@example.org")]
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.get_data() for answer in answers}) == 1
-    house.deliver()
-    assert [mail.recipients for mail in house.mail_server.messages] == [(ADA,)]
+    door.deliver()
+    assert [mail.recipients for mail in door.mail_server.messages] == [(ADA,)]
 
 
 def test_five_mails_an_hour_then_silence_with_the_older_code_still_good(

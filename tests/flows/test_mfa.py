@@ -25,6 +25,7 @@ from tests.factors import (
     written,
 )
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 OFF = {"mfa_enabled": False, "methods": [], "recovery_codes_left": 0}
 ON = {"mfa_enabled": True, "methods": ["totp", "recovery_code"], "recovery_codes_left": 10}
@@ -86,27 +87,27 @@ def test_the_secret_is_encrypted_for_its_row_and_read_once(house: House) -> None
     assert all(phone.secret not in mail.text + mail.html for mail in house.mail_to(ADA))
 
 
-def test_a_set_up_begun_anew_replaces_the_one_before(house: House) -> None:
-    house.account()
-    access, _ = house.tokens()
-    first, newest = (Phone(house.post("/mfa", token=access).get_json()["mfa_secret"]) for _ in range(2))
+def test_a_set_up_begun_anew_replaces_the_one_before(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    first, newest = (Phone(door.post("/mfa", token=access).get_json()["mfa_secret"]) for _ in range(2))
     assert first.secret != newest.secret
-    with nothing_changes(house):
-        assert said(house.post("/mfa", {"mfa_code": first.code()}, access)) == (401, "invalid_mfa_code")
-    assert house.post("/mfa", {"mfa_code": newest.code()}, access).status_code == 200
+    with nothing_changes(door):
+        assert said(door.post("/mfa", {"mfa_code": first.code()}, access)) == (401, "invalid_mfa_code")
+    assert door.post("/mfa", {"mfa_code": newest.code()}, access).status_code == 200
 
 
-def test_a_wrong_code_turns_nothing_on_and_leaves_the_set_up_open(house: House) -> None:
-    house.account()
-    access, _ = house.tokens()
-    with nothing_changes(house):
-        assert said(house.post("/mfa", {"mfa_code": "123456"}, access)) == (401, "invalid_mfa_code")
-    phone = Phone(house.post("/mfa", token=access).get_json()["mfa_secret"])
-    with nothing_changes(house):
+def test_a_wrong_code_turns_nothing_on_and_leaves_the_set_up_open(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    with nothing_changes(door):
+        assert said(door.post("/mfa", {"mfa_code": "123456"}, access)) == (401, "invalid_mfa_code")
+    phone = Phone(door.post("/mfa", token=access).get_json()["mfa_secret"])
+    with nothing_changes(door):
         for wrong in (phone.wrong(), phone.code(-2), phone.code(2), "x", phone.code() + "0"):
-            assert said(house.post("/mfa", {"mfa_code": wrong}, access)) == (401, "invalid_mfa_code")
-    assert house.get("/mfa", access).get_json() == OFF
-    assert house.post("/mfa", {"mfa_code": phone.code()}, access).status_code == 200
+            assert said(door.post("/mfa", {"mfa_code": wrong}, access)) == (401, "invalid_mfa_code")
+    assert door.get("/mfa", access).get_json() == OFF
+    assert door.post("/mfa", {"mfa_code": phone.code()}, access).status_code == 200
 
 
 def test_the_code_that_turned_it_on_is_spent(house: House, standing_clock: time_machine.Traveller) -> None:
@@ -194,15 +195,15 @@ def test_a_recovery_code_turns_it_off_too(house: House) -> None:
     assert subjects(house) == ["a recovery code was used", "the second factor was turned off"]
 
 
-def test_where_none_is_on_there_is_nothing_to_turn_off_or_renew(house: House) -> None:
-    house.account()
-    access, _ = house.tokens()
-    phone = Phone(house.post("/mfa", token=access).get_json()["mfa_secret"])
-    with nothing_changes(house):
+def test_where_none_is_on_there_is_nothing_to_turn_off_or_renew(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    phone = Phone(door.post("/mfa", token=access).get_json()["mfa_secret"])
+    with nothing_changes(door):
         for method, path in (("DELETE", "/mfa"), ("POST", "/mfa/recovery-codes")):
             for code in (phone.code(), "0000-0000-0000-0000"):
-                assert said(house.ask(method, path, {"mfa_code": code}, access)) == (409, "mfa_not_enabled")
-    assert house.post("/mfa", {"mfa_code": phone.code()}, access).status_code == 200
+                assert said(door.ask(method, path, {"mfa_code": code}, access)) == (409, "mfa_not_enabled")
+    assert door.post("/mfa", {"mfa_code": phone.code()}, access).status_code == 200
 
 
 def test_what_was_good_before_it_was_set_up_again_is_good_no_more(house: House, standing_clock: time_machine.Traveller) -> None:
@@ -217,10 +218,10 @@ def test_what_was_good_before_it_was_set_up_again_is_good_no_more(house: House, 
     assert sign_in(house, new.code()).status_code == 200
 
 
-def test_another_persons_codes_open_nothing(house: House) -> None:
-    _, eve = protected(house, "eve", "eve@example.org")
-    access, _ = protected(house)
-    with nothing_changes(house):
+def test_another_persons_codes_open_nothing(door: Door) -> None:
+    _, eve = protected(door, "eve", "eve@example.org")
+    access, _ = protected(door)
+    with nothing_changes(door):
         for code in (eve.code(), eve.recovery_codes[0]):
-            assert said(sign_in(house, code)) == (401, "invalid_mfa_code")
-            assert said(turn_off(house, access, code)) == (401, "invalid_mfa_code")
+            assert said(sign_in(door, code)) == (401, "invalid_mfa_code")
+            assert said(turn_off(door, access, code)) == (401, "invalid_mfa_code")

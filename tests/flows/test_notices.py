@@ -10,6 +10,7 @@ from model import AuditFact
 from services import clock
 from tests.factors import ADA, protected, set_up, sign_in, subjects
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 NEWER_FIREFOX = FIREFOX.replace("140", "151")
@@ -52,41 +53,41 @@ def test_the_first_device_is_silent_and_each_further_kind_is_told_once(house: Ho
     assert (news(house), counted("new_device")) == ([], 1)
 
 
-def test_a_device_is_new_to_each_account_by_itself(house: House) -> None:
-    house.account()
-    house.account("eve", "eve@example.org")
-    enter(house, FIREFOX)
-    enter(house, SAFARI, username="eve")
-    news(house)
-    enter(house, SAFARI)
-    assert news(house) == [NEW_DEVICE]
+def test_a_device_is_new_to_each_account_by_itself(door: Door) -> None:
+    door.account()
+    door.account("eve", "eve@example.org")
+    enter(door, FIREFOX)
+    enter(door, SAFARI, username="eve")
+    news(door)
+    enter(door, SAFARI)
+    assert news(door) == [NEW_DEVICE]
 
 
-def test_a_sign_in_that_was_refused_or_waits_makes_no_device_known(house: House) -> None:
-    access, phone = protected(house)
+def test_a_sign_in_that_was_refused_or_waits_makes_no_device_known(door: Door) -> None:
+    access, phone = protected(door)
     wrong = {"username": "ada", "password": "wrong-horse-battery"}
-    assert house.post("/login", wrong, headers={"User-Agent": SAFARI}).status_code == 401
+    assert door.post("/login", wrong, headers={"User-Agent": SAFARI}).status_code == 401
     right = {"username": "ada", "password": PASSWORD}
-    assert house.post("/login", right, headers={"User-Agent": SAFARI}).get_json()["code"] == "mfa_required"
-    assert news(house) == []
-    enter(house, SAFARI, mfa_code=phone.code())
-    assert news(house) == [NEW_DEVICE]
-    assert "new_device" in [event["kind"] for event in house.get("/security-events", access).get_json()["events"]]
+    assert door.post("/login", right, headers={"User-Agent": SAFARI}).get_json()["code"] == "mfa_required"
+    assert news(door) == []
+    enter(door, SAFARI, mfa_code=phone.code())
+    assert news(door) == [NEW_DEVICE]
+    assert "new_device" in [event["kind"] for event in door.get("/security-events", access).get_json()["events"]]
 
 
 def test_each_change_of_the_second_factor_is_one_mail_with_a_way_to_say_it_was_not_me(
-    house: House, standing_clock: time_machine.Traveller
+    door: Door, standing_clock: time_machine.Traveller
 ) -> None:
-    house.account()
-    access, _ = house.tokens()
-    news(house)
-    phone = set_up(house, access)
+    door.account()
+    access, _ = door.tokens()
+    news(door)
+    phone = set_up(door, access)
     standing_clock.shift(1)
-    sign_in(house, phone.recovery_codes[0])
+    sign_in(door, phone.recovery_codes[0])
     standing_clock.shift(1)
-    house.ask("DELETE", "/mfa", {"mfa_code": phone.code()}, access)
-    mails = house.mail_to(ADA)
-    assert news(house) == [
+    door.ask("DELETE", "/mfa", {"mfa_code": phone.code()}, access)
+    mails = door.mail_to(ADA)
+    assert news(door) == [
         "a second factor was turned on",
         "a recovery code was used",
         "the second factor was turned off",
@@ -97,10 +98,10 @@ def test_each_change_of_the_second_factor_is_one_mail_with_a_way_to_say_it_was_n
         assert links[0].startswith("http://127.0.0.1:5000/not-me/")
         assert links[0] in mail.html
         assert f"{clock.now():%Y-%m-%d %H:%M} UTC" in mail.text
-        assert house.get(links[0].removeprefix("http://127.0.0.1:5000")).get_json().keys() == {"action"}
-    kinds = [event["kind"] for event in house.get("/security-events", access).get_json()["events"]]
+        assert door.get(links[0].removeprefix("http://127.0.0.1:5000")).get_json().keys() == {"action"}
+    kinds = [event["kind"] for event in door.get("/security-events", access).get_json()["events"]]
     assert {"mfa_enabled", "recovery_code_used", "mfa_disabled"} <= set(kinds)
-    assert house.get("/profile", access).status_code == 200
+    assert door.get("/profile", access).status_code == 200
 
 
 def test_a_reused_token_is_told_once(house: House) -> None:

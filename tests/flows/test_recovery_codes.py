@@ -25,6 +25,7 @@ from tests.factors import (
     verify,
 )
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 WRONG = (401, "invalid_mfa_code")
 USED, FEW = "a recovery code was used", "few recovery codes are left"
@@ -72,10 +73,10 @@ def test_the_owner_is_told_of_each_use_and_when_three_are_left(house: House) -> 
     assert house.login().get_json()["methods"] == ["totp"]
 
 
-def test_the_mail_says_how_many_are_left(house: House) -> None:
-    _, phone = protected(house)
-    sign_in(house, phone.recovery_codes[0])
-    text = house.mail_to("ada@example.org")[-1].text
+def test_the_mail_says_how_many_are_left(door: Door) -> None:
+    _, phone = protected(door)
+    sign_in(door, phone.recovery_codes[0])
+    text = door.mail_to("ada@example.org")[-1].text
     assert "Codes left: 9." in text
     assert "/not-me/" in text
     assert all(code not in text for code in phone.recovery_codes)
@@ -97,28 +98,28 @@ def test_renewing_voids_the_old_set(house: House, standing_clock: time_machine.T
     assert [row.kind for row in rows(select(AuditFact.kind))].count("recovery_codes_renewed") == 1
 
 
-def test_a_wrong_code_renews_nothing(house: House) -> None:
-    access, phone = protected(house)
-    with nothing_changes(house):
+def test_a_wrong_code_renews_nothing(door: Door) -> None:
+    access, phone = protected(door)
+    with nothing_changes(door):
         for wrong in (phone.wrong(), phone.code(-1), "0000-0000-0000-0000"):
-            assert said(renew(house, access, wrong)) == WRONG
-    assert sign_in(house, phone.recovery_codes[0]).status_code == 200
+            assert said(renew(door, access, wrong)) == WRONG
+    assert sign_in(door, phone.recovery_codes[0]).status_code == 200
 
 
-def test_the_last_code_may_make_a_new_set(house: House) -> None:
-    access, phone = protected(house)
+def test_the_last_code_may_make_a_new_set(door: Door) -> None:
+    access, phone = protected(door)
     for code in phone.recovery_codes[:-1]:
-        assert sign_in(house, code).status_code == 200
-    assert len(renew(house, access, phone.recovery_codes[-1]).get_json()["recovery_codes"]) == 10
-    assert left(house, access) == 10
+        assert sign_in(door, code).status_code == 200
+    assert len(renew(door, access, phone.recovery_codes[-1]).get_json()["recovery_codes"]) == 10
+    assert left(door, access) == 10
 
 
-def test_another_persons_recovery_code_is_refused_and_stays_good(house: House) -> None:
-    _, eve = protected(house, "eve", "eve@example.org")
-    protected(house)
-    with nothing_changes(house):
-        assert said(sign_in(house, eve.recovery_codes[0])) == WRONG
-    assert sign_in(house, eve.recovery_codes[0], username="eve").status_code == 200
+def test_another_persons_recovery_code_is_refused_and_stays_good(door: Door) -> None:
+    _, eve = protected(door, "eve", "eve@example.org")
+    protected(door)
+    with nothing_changes(door):
+        assert said(sign_in(door, eve.recovery_codes[0])) == WRONG
+    assert sign_in(door, eve.recovery_codes[0], username="eve").status_code == 200
 
 
 def test_they_are_kept_as_keyed_hashes_and_never_told_again(house: House) -> None:
@@ -133,14 +134,14 @@ def test_they_are_kept_as_keyed_hashes_and_never_told_again(house: House) -> Non
         assert all(code not in answer for code in phone.recovery_codes)
 
 
-def test_a_recovery_code_beside_a_wrong_password_is_not_spent(house: House) -> None:
-    access, phone = protected(house)
-    mailed = login_code(house)
-    with nothing_changes(house):
-        wrong = sign_in(house, phone.recovery_codes[0], password=WRONG_PASSWORD)
+def test_a_recovery_code_beside_a_wrong_password_is_not_spent(door: Door) -> None:
+    access, phone = protected(door)
+    mailed = login_code(door)
+    with nothing_changes(door):
+        wrong = sign_in(door, phone.recovery_codes[0], password=WRONG_PASSWORD)
         assert said(wrong) == (401, "invalid_credentials")
-        wrong = verify(house, mailed, WRONG_PASSWORD, mfa_code=phone.recovery_codes[0])
+        wrong = verify(door, mailed, WRONG_PASSWORD, mfa_code=phone.recovery_codes[0])
         assert said(wrong) == (401, "invalid_otp")
         body = {"password": WRONG_PASSWORD, "mfa_code": phone.recovery_codes[0]}
-        assert said(house.post("/reauthenticate", body, access)) == (401, "invalid_credentials")
-    assert sign_in(house, phone.recovery_codes[0]).status_code == 200
+        assert said(door.post("/reauthenticate", body, access)) == (401, "invalid_credentials")
+    assert sign_in(door, phone.recovery_codes[0]).status_code == 200

@@ -24,6 +24,7 @@ from tests.factors import (
     step_up_code,
 )
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 STALE = 601
 EQUAL = ("jti", "iat", "nbf", "exp", "csrf", "sid", "sub")
@@ -92,14 +93,14 @@ def test_refreshing_never_renews_when_the_person_proved_himself(
 
 
 def test_within_the_grace_the_successor_is_the_same_also_after_a_step_up(
-    house: House, standing_clock: time_machine.Traveller
+    door: Door, standing_clock: time_machine.Traveller
 ) -> None:
-    house.account()
-    access, refresh = house.tokens()
-    successor = house.post("/refresh", token=refresh).get_json()["refresh_token"]
+    door.account()
+    access, refresh = door.tokens()
+    successor = door.post("/refresh", token=refresh).get_json()["refresh_token"]
     standing_clock.shift(5)
-    stepped = prove(house, access, "password")["refresh_token"]
-    again = house.post("/refresh", token=refresh).get_json()["refresh_token"]
+    stepped = prove(door, access, "password")["refresh_token"]
+    again = door.post("/refresh", token=refresh).get_json()["refresh_token"]
     assert claims(successor)["jti"] == claims(stepped)["jti"] == claims(again)["jti"]
 
 
@@ -236,25 +237,25 @@ def test_five_tries_for_a_session_and_none_taken_from_another(house: House, stan
     assert house.post("/reauthenticate", {"password": PASSWORD}, access).status_code == 200
 
 
-def test_a_stranger_neither_voids_nor_blocks_nor_outmails_the_owners_step_up(house: House) -> None:
-    house.account()
-    access, _ = house.tokens()
-    code = step_up_code(house, access)
+def test_a_stranger_neither_voids_nor_blocks_nor_outmails_the_owners_step_up(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    code = step_up_code(door, access)
     for _ in range(7):
-        house.post("/send-otp", {"email": ADA})
-        house.post("/verify-otp", {"email": ADA, "otp_code": another(code), "password": WRONG_PASSWORD})
-    house.deliver()
-    assert house.post("/verify-otp", {"otp_code": code}, access).status_code == 200
-    step_up_code(house, access)
-    assert house.post("/verify-otp", {"otp_code": newest_code(house)}, access).status_code == 200
+        door.post("/send-otp", {"email": ADA})
+        door.post("/verify-otp", {"email": ADA, "otp_code": another(code), "password": WRONG_PASSWORD})
+    door.deliver()
+    assert door.post("/verify-otp", {"otp_code": code}, access).status_code == 200
+    step_up_code(door, access)
+    assert door.post("/verify-otp", {"otp_code": newest_code(door)}, access).status_code == 200
 
 
-def test_a_session_that_ended_is_not_proved_anew(house: House) -> None:
-    house.account()
-    access, _ = house.tokens()
-    other, _ = house.tokens()
-    code = step_up_code(house, other)
-    house.ask("DELETE", "/sessions", token=access)
-    with nothing_changes(house):
+def test_a_session_that_ended_is_not_proved_anew(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    other, _ = door.tokens()
+    code = step_up_code(door, other)
+    door.ask("DELETE", "/sessions", token=access)
+    with nothing_changes(door):
         for path, body in (("/verify-otp", {"otp_code": code}), ("/reauthenticate", {"password": PASSWORD})):
-            assert house.post(path, body, other).get_json()["reason"] == "revoked_by_user"
+            assert door.post(path, body, other).get_json()["reason"] == "revoked_by_user"

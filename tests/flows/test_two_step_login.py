@@ -20,6 +20,7 @@ from tests.factors import (
     sign_in,
 )
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 FINISHED = (401, "token_invalid")
 NEWER = "staple-battery-horse-correct"
@@ -41,33 +42,33 @@ def test_the_right_password_alone_opens_nothing_and_says_what_is_wanted(house: H
     assert kinds.count("sign_in_wants_factor") == 1
 
 
-def test_a_wrong_password_does_not_tell_that_a_second_factor_is_on(house: House) -> None:
-    _, phone = protected(house)
-    unknown = house.login("nobody").get_json()
-    with nothing_changes(house):
+def test_a_wrong_password_does_not_tell_that_a_second_factor_is_on(door: Door) -> None:
+    _, phone = protected(door)
+    unknown = door.login("nobody").get_json()
+    with nothing_changes(door):
         for code in (None, phone.code(), phone.wrong(), phone.recovery_codes[0]):
-            answer = sign_in(house, code, password=WRONG_PASSWORD)
+            answer = sign_in(door, code, password=WRONG_PASSWORD)
             assert answer.get_json() | {"request_id": ""} == unknown | {"request_id": ""}
-    assert sign_in(house, phone.code()).status_code == 200
+    assert sign_in(door, phone.code()).status_code == 200
 
 
-def test_both_ways_give_the_same_kind_of_session(house: House, standing_clock: time_machine.Traveller) -> None:
-    _, phone = protected(house)
-    one = sign_in(house, phone.code())
+def test_both_ways_give_the_same_kind_of_session(door: Door, standing_clock: time_machine.Traveller) -> None:
+    _, phone = protected(door)
+    one = sign_in(door, phone.code())
     standing_clock.shift(STEP)
-    two = second(house, pending(house), phone.code())
+    two = second(door, pending(door), phone.code())
     assert amr(one) == amr(two) == ["pwd", "otp", "mfa"]
     assert set(one.get_json()) == set(two.get_json())
     assert len({claims(answer.get_json()["access_token"])["sid"] for answer in (one, two)}) == 2
     for answer in (one, two):
-        assert house.get("/profile", answer.get_json()["access_token"]).status_code == 200
+        assert door.get("/profile", answer.get_json()["access_token"]).status_code == 200
 
 
-def test_the_session_is_as_recent_as_its_second_step(house: House, standing_clock: time_machine.Traveller) -> None:
-    _, phone = protected(house)
-    mfa_token = pending(house)
+def test_the_session_is_as_recent_as_its_second_step(door: Door, standing_clock: time_machine.Traveller) -> None:
+    _, phone = protected(door)
+    mfa_token = pending(door)
     standing_clock.shift(240)
-    token = claims(second(house, mfa_token, phone.code()).get_json()["access_token"])
+    token = claims(second(door, mfa_token, phone.code()).get_json()["access_token"])
     assert token["auth_time"] == token["iat"] == int(clock.now().timestamp())
 
 
@@ -125,21 +126,21 @@ def test_an_mfa_token_carries_on_only_its_own_sign_in(house: House) -> None:
     assert second(house, of_ada, ada.code()).status_code == 200
 
 
-def test_what_is_no_mfa_token_is_refused_and_spends_no_code(house: House) -> None:
-    _, phone = protected(house)
-    mfa_token = pending(house)
-    with nothing_changes(house):
+def test_what_is_no_mfa_token_is_refused_and_spends_no_code(door: Door) -> None:
+    _, phone = protected(door)
+    mfa_token = pending(door)
+    with nothing_changes(door):
         for text in ("", "x", "x" * 200, mfa_token[:-1], mfa_token + "=", mfa_token.swapcase(), phone.code()):
-            assert said(second(house, text, phone.code())) == FINISHED
-    assert second(house, mfa_token, phone.code()).status_code == 200
+            assert said(second(door, text, phone.code())) == FINISHED
+    assert second(door, mfa_token, phone.code()).status_code == 200
 
 
-def test_several_sign_ins_may_wait_side_by_side(house: House, standing_clock: time_machine.Traveller) -> None:
-    _, phone = protected(house)
-    tokens = [pending(house) for _ in range(2)]
+def test_several_sign_ins_may_wait_side_by_side(door: Door, standing_clock: time_machine.Traveller) -> None:
+    _, phone = protected(door)
+    tokens = [pending(door) for _ in range(2)]
     assert len(set(tokens)) == 2
     for mfa_token in tokens:
-        assert second(house, mfa_token, phone.code()).status_code == 200
+        assert second(door, mfa_token, phone.code()).status_code == 200
         standing_clock.shift(STEP)
 
 
