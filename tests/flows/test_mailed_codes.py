@@ -93,6 +93,7 @@ def test_a_newer_code_voids_the_older(house: House) -> None:
         with nothing_changes(house):
             assert said(verify(house, older)) == WRONG
     assert verify(house, newer).status_code == 200
+    assert said(verify(house, older)) == WRONG, "and it does not come back"
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(599, (200, "ok")), (600, WRONG)])
