@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -47,6 +48,14 @@ def test_a_set_up_tells_secret_address_and_picture(ada: tuple[Door, str]) -> Non
     with Image.open(io.BytesIO(base64.b64decode(data, validate=True))) as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 100
+
+
+@pytest.mark.parametrize("name", ["Ada's door", "Ünïcode & more", "a/b?c=d#e"])
+def test_the_app_shows_the_name_of_the_service(build: Callable[..., Door], name: str) -> None:
+    door = build(SERVICE_NAME=name)
+    door.account()
+    uri = urlsplit(door.post("/mfa", token=door.tokens()[0]).get_json()["provisioning_uri"])
+    assert (unquote(uri.path), parse_qs(uri.query)["issuer"]) == (f"/{name}:ada", [name])
 
 
 @pytest.mark.parametrize("body", [{}, {"mfa_code": None}])

@@ -1,7 +1,7 @@
 """Codes of the app: RFC 6238's own vectors, which steps are taken, which digits, and the secret at rest."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pyotp
@@ -13,6 +13,8 @@ from database import db, rows, unit_of_work
 from model import User
 from services import clock, totp, users, vault
 from services.vault import VaultRefused
+from tests.conftest import SECRETS
+from tests.factors import protected, said, sign_in
 from tests.resources.conftest import Door
 
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -162,3 +164,15 @@ def test_each_offer_is_a_new_secret_of_160_bits(door: Door) -> None:
     assert len(set(secrets)) == 20
     assert {len(base64.b32decode(secret)) for secret in secrets} == {20}
     assert len({octet for secret in secrets for octet in base64.b32decode(secret)}) > 100
+
+
+def test_a_secret_survives_a_new_key_as_long_as_the_old_one_stays_in_the_ring(
+    build: Callable[..., Door], standing_clock: time_machine.Traveller
+) -> None:
+    older, newer = SECRETS["FERNET_KEY"], base64.urlsafe_b64encode(bytes(range(100, 132))).decode()
+    _, phone = protected(build(FERNET_KEY=older))
+    rotated = build(FERNET_KEY=f"{newer},{older}")
+    assert sign_in(rotated, phone.code()).status_code == 200
+    assert said(sign_in(rotated, phone.code())) == (401, "invalid_mfa_code")
+    standing_clock.shift(totp.SECONDS)
+    assert sign_in(rotated, phone.code()).status_code == 200
