@@ -19,6 +19,9 @@ def look(token: str) -> None:
 def redeem(token: str, password: str, client: Client) -> None:
     """Sets the password, proves the address, ends every session; leaves a second factor on, and signs nobody in.
 
+    A change of address that waits for its link is cancelled: whoever held a session may have asked for it, and would take the
+    account back by it.
+
     Raises InvalidToken, and ValidationFailed, which leaves the link unspent.
     """
     ticket = tickets.find(token, tickets.RESET)
@@ -27,16 +30,22 @@ def redeem(token: str, password: str, client: Client) -> None:
         raise InvalidToken
     passwords.refuse_weak(password, *users.own_words(account))
     password_hash = passwords.hashed(password)
-    if not tickets.use_up(ticket.id) or not _proved(account):
+    if not tickets.use_up(ticket.id) or not _proved(account, client):
         raise InvalidToken
     users.set_hash(account.id, password_hash)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account), users.address_aim(account))
-    tickets.void(account.id, *tickets.OF_CREDENTIALS)
+    addresses.want(account.id, None)
+    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL)
     sessions.end_all(account.id, "password_reset")
     audit.record("password_reset", client, user_id=account.id)
     notices.tell("password_changed", account.id, client)
 
 
-def _proved(account: Account) -> bool:
+def _proved(account: Account, client: Client) -> bool:
     """The link came to the address; a pending sign-up becomes an account by it, if the address is still free."""
-    return account.email_confirmed_at is not None or addresses.prove(account)
+    if account.email_confirmed_at is not None:
+        return True
+    if not addresses.prove(account):
+        return False
+    audit.record("email_confirmed", client, user_id=account.id)
+    return True
