@@ -1,5 +1,7 @@
 """Proving an address by the link that was mailed to it: of a sign-up, or of an account that wants another one."""
 
+from datetime import datetime
+
 from errors import InvalidToken
 from services import addresses, audit, letters, notices, outbox, tickets, users
 from services.client import Client
@@ -22,11 +24,24 @@ def confirm(token: str, client: Client) -> None:
 
 def _change(account: Account, email: str, client: Client) -> None:
     """The old address is told how to undo it; links and codes that were mailed there are void."""
+    away_since = addresses.away_since(account.id, email)
     if not addresses.move(account, email):
         raise InvalidToken
     tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME)
     audit.record("email_changed", client, user_id=account.id)
-    notices.tell(letters.EMAIL_CHANGED, account.id, client, email=account.email)
+    if away_since is None:
+        notices.tell(letters.EMAIL_CHANGED, account.id, client, email=account.email)
+    else:
+        _forget_the_way_there(account, away_since)
+
+
+def _forget_the_way_there(account: Account, since: datetime) -> None:
+    """The account came back to an address that it could have taken back by the undo link, so this undoes the change.
+
+    The address between gets no undo link: whoever had moved the account there would take it away again, for good.
+    """
+    addresses.forget(account.id, since)
+    tickets.void_later(account.id, tickets.UNDO_EMAIL, since)
 
 
 def resend(email: str) -> None:

@@ -40,14 +40,24 @@ def move(account: Account, email: str) -> bool:
     return True
 
 
-def move_back(user_id: str, email: str) -> datetime | None:
-    """Undoes the change away from this address and all later ones; returns since when, or None where it is held no more."""
+def away_since(user_id: str, email: str) -> datetime | None:
+    """Since when the account has not had this address, while it may still take it back."""
     mine = (HeldAddress.user_id == user_id, HeldAddress.until > clock.now())
     held = rows(select(HeldAddress.since).where(HeldAddress.email_key == names.address_key(email), *mine))
-    if not held or not _taken_over(update(User).where(User.id == user_id), email):
+    return held[0].since if held else None
+
+
+def forget(user_id: str, since: datetime) -> bool:
+    """Holds none of the addresses any more that the account left from a moment on; false where there is none."""
+    return _release(HeldAddress.user_id == user_id, HeldAddress.since >= since) > 0
+
+
+def move_back(user_id: str, email: str) -> datetime | None:
+    """Undoes the change away from this address and all later ones; returns since when, or None where it is held no more."""
+    since = away_since(user_id, email)
+    if since is None or not _taken_over(update(User).where(User.id == user_id), email):
         return None
-    since: datetime = held[0].since
-    return since if _release(HeldAddress.user_id == user_id, HeldAddress.since >= since) else None
+    return since if forget(user_id, since) else None
 
 
 def _taken_over(chosen: Update, email: str) -> bool:
