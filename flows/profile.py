@@ -37,6 +37,8 @@ def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> Sign
         written["pending_email"] = _wanted(account, email, client)
     if written:
         users.change(account.id, written)
+        if written.get("pending_email"):
+            audit.record("email_change_asked", client, user_id=account.id)
         audit.record("profile_changed", client, user_id=account.id, fields=" ".join(sorted(changes)))
     return replace(signed_in, account=replace(account, **written))
 
@@ -57,6 +59,5 @@ def _wanted(account: Account, email: str, client: Client) -> str | None:
     if names.address_key(email) == names.address_key(account.email):
         return None
     outbox.order(letters.CHANGE_EMAIL, user_id=account.id, email=email)
-    notices.tell("email_change_asked", account.id, client)
-    audit.record("email_change_asked", client, user_id=account.id)
+    notices.tell("email_change_asked", account.id, client, email=account.email)
     return email
