@@ -5,7 +5,11 @@ from services.client import Client
 
 
 def tell(kind: str, user_id: str, client: Client, **about: str) -> None:
-    """Orders the notice in the caller's unit of work. `kind`: a key of `letters.NOTICES`."""
+    """Orders the notice in the caller's unit of work. `kind`: a key of `letters.NOTICES`.
+
+    `email`: the address to tell. Without it the notice follows the account: whoever moves the account to an address of his
+    before the notice is written would get it instead of the owner.
+    """
     outbox.order(kind, user_id=user_id, **circumstances(client), **about)
 
 
