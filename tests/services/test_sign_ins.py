@@ -1,0 +1,81 @@
+"""A sign-in that was judged before a change opens no session after it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from database import unit_of_work
+from errors import InvalidCredentials
+from services import sign_ins, users
+from services.client import Client
+from services.users import Account
+from tests import mailed
+from tests.mailed import ADA, FRESH_PASSWORD, NOT_ME, UNDO
+from tests.people import PASSWORD, House
+
+CLIENT = Client("127.0.0.1", "test")
+Change = Callable[[House, str], object]
+
+
+def _password(house: House, access: str) -> None:
+    house.post("/change-password", {"current_password": PASSWORD, "new_password": FRESH_PASSWORD}, access)
+
+
+def _undo(house: House, access: str) -> None:
+    mailed.move(house, access)
+    house.post(mailed.newest(house, ADA, UNDO))
+
+
+def _not_me(house: House, access: str) -> None:
+    mailed.ask_for_change(house, access)
+    house.post(mailed.newest(house, ADA, NOT_ME))
+
+
+CHANGES: dict[str, Change] = {
+    "a change of password": _password,
+    "a reset": lambda house, _: mailed.reset(house, mailed.ask_for_reset(house)),
+    "a change of address": mailed.move,
+    "an undo": _undo,
+    "not me": _not_me,
+    "a second factor": mailed.turn_mfa_on,
+}
+
+
+def _judged(house: House) -> Account:
+    account = users.named("ada")
+    assert account
+    return account
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_sign_in_judged_before_a_change_opens_no_session(house: House, change: Change) -> None:
+    house.account()
+    access, _ = house.tokens()
+    judged = _judged(house)
+    change(house, access)
+    before = mailed.written()
+    with pytest.raises(InvalidCredentials), unit_of_work():
+        sign_ins.proceed(judged, ("pwd",), CLIENT)
+    assert mailed.written() == before
+
+
+def test_a_second_step_judged_before_a_change_opens_no_session(house: House) -> None:
+    house.account()
+    access, _ = house.tokens()
+    secret, _ = mailed.turn_mfa_on(house, access)
+    judged = _judged(house)
+    _password(house, access)
+    before = mailed.written()["sessions"]
+    with pytest.raises(InvalidCredentials), unit_of_work():
+        sign_ins.proceed(judged, ("pwd",), CLIENT, mailed.code(secret))
+    assert mailed.written()["sessions"] == before
+
+
+def test_what_a_sign_in_is_not_judged_by_may_change(house: House) -> None:
+    house.account()
+    access, _ = house.tokens()
+    judged = _judged(house)
+    house.put("/profile", {"first_name": "Ada", "username": "augusta"}, access)
+    with unit_of_work():
+        sign_ins.proceed(judged, ("pwd",), CLIENT)
+    assert len(mailed.written()["sessions"]) == 2
