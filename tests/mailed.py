@@ -56,7 +56,7 @@ def move(house: House, access: str, email: str = NEW) -> None:
 def ask_for_code(house: House, email: str = ADA) -> str:
     """The login code that was mailed for it."""
     assert house.post("/send-otp", {"email": email}).status_code == 202
-    return re.findall(r"^\d{6}\b", house.mail_to(email)[-1].text, re.MULTILINE)[0]
+    return str(re.findall(r"^\d{6}\b", house.mail_to(email)[-1].text, re.MULTILINE)[0])
 
 
 def turn_mfa_on(house: House, access: str) -> tuple[str, list[str]]:
