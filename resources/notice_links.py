@@ -29,7 +29,7 @@ class _Page:
 UNDONE = {
     undo.ADDRESS: _Page(
         "Undo the change",
-        "Give your account its former address back, end all its sessions and void its password.",
+        "Give your account its former address back, end its sessions, void its password and mail a link to set a new one.",
         "Undone. All sessions have ended, and a link to set a new password is on its way to you.",
     ),
     undo.DELETION: _Page(
@@ -40,7 +40,7 @@ UNDONE = {
 }
 NOT_ME = _Page(
     "This was not me",
-    "End all sessions of your account, void its password and cancel any change of its address.",
+    "End all sessions, cancel any change of your address, void your password and mail a link to set a new one.",
     "All sessions have ended and the password is void. A link to set a new one is on its way to you.",
 )
 
