@@ -1,7 +1,7 @@
 """Signing in with a password, in one step or two, and signing out."""
 
 from errors import InvalidCredentials, Refusal
-from services import attempts, audit, passwords, sessions, sign_ins, users
+from services import attempts, audit, hashing, passwords, sessions, sign_ins, users
 from services.client import Client
 from services.tokens import Claims, Grant
 
@@ -9,16 +9,18 @@ from services.tokens import Claims, Grant
 def sign_in(name: str, password: str, client: Client, mfa_code: str | None = None) -> Grant | Refusal:
     """One look-up, one counted guess and one hash run, whoever is meant and whatever is wrong.
 
-    Raises TooManyAttempts before the password is looked at, and InvalidCredentials. With the right password it returns what
-    `sign_ins` wants: EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode.
+    Raises Busy, TooManyAttempts before the password is looked at, and InvalidCredentials. With the right password it
+    returns what `sign_ins` wants: EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode.
     """
     account = users.named(name)
-    attempts.claim(attempts.PASSWORD, *users.aims(name, account))
-    right = passwords.matches(account.password_hash if account else None, password)
+    kept = account.password_hash if account else None
+    with hashing.turn():
+        attempts.claim(attempts.PASSWORD, *users.aims(name, account))
+        right = passwords.matches(kept, password)
+        renewed = passwords.renewed(kept, password) if right else None
     if account is None or not right:
         audit.record("sign_in_failed", client, user_id=account.id if account else None)
         raise InvalidCredentials
-    renewed = passwords.renewed(account.password_hash, password)
     outcome = sign_ins.proceed(account, ("pwd",), client, mfa_code)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))
     if renewed:

@@ -2,7 +2,7 @@
 
 from errors import InvalidCredentials, ValidationFailed
 from extensions import settings
-from services import attempts, audit, erasure, letters, outbox, passwords, sessions, tickets, users
+from services import attempts, audit, erasure, hashing, letters, outbox, passwords, sessions, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 
@@ -29,8 +29,10 @@ def _check(signed_in: SignedIn, password: str | None, client: Client) -> None:
     account = signed_in.account
     if password is None:
         raise ValidationFailed({"password": ["This field is needed."]})
-    attempts.claim(attempts.PASSWORD, users.aim(account))
-    if not passwords.matches(account.password_hash, password):
+    with hashing.turn():
+        attempts.claim(attempts.PASSWORD, users.aim(account))
+        right = passwords.matches(account.password_hash, password)
+    if not right:
         audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
         raise InvalidCredentials("This is not your password.")
     attempts.clear(attempts.PASSWORD, users.aim(account))

@@ -1,10 +1,11 @@
 """Mailed codes: asked for, and used to sign in or to step up."""
 
 from errors import InvalidMfaCode, InvalidOtp, Refusal, TooManyAttempts
-from services import attempts, audit, letters, outbox, passwords, sign_ins, tickets, users
+from services import attempts, audit, hashing, letters, outbox, passwords, sign_ins, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 from services.tokens import Grant
+from services.users import Account
 
 
 def send(email: str) -> None:
@@ -25,10 +26,7 @@ def sign_in(email: str, code: str, password: str | None, client: Client, mfa_cod
     """
     account = users.named(email)
     aims = users.aims(email, account)
-    attempts.claim(attempts.LOGIN_CODE, *aims)
-    if password is not None:
-        attempts.claim(attempts.PASSWORD, *aims)
-    right = password is None or passwords.matches(account.password_hash if account else None, password)
+    right = _is_right(account, aims, password)
     ticket_id = tickets.find_code(tickets.LOGIN_CODE, account.id if account else "", code)
     if account is None or not right or ticket_id is None:
         audit.record("sign_in_failed", client, user_id=account.id if account else None)
@@ -38,6 +36,17 @@ def sign_in(email: str, code: str, password: str | None, client: Client, mfa_cod
     if not isinstance(outcome, InvalidMfaCode | TooManyAttempts) and not tickets.use_up(ticket_id):
         raise InvalidOtp
     return outcome
+
+
+def _is_right(account: Account | None, aims: tuple[str, ...], password: str | None) -> bool:
+    """Counts the guess at the code, and where a password came, the guess at that; whether that is right."""
+    if password is None:
+        attempts.claim(attempts.LOGIN_CODE, *aims)
+        return True
+    with hashing.turn():
+        attempts.claim(attempts.LOGIN_CODE, *aims)
+        attempts.claim(attempts.PASSWORD, *aims)
+        return passwords.matches(account.password_hash if account else None, password)
 
 
 def _clear(aims: tuple[str, ...], with_password: bool) -> None:

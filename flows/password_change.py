@@ -1,7 +1,7 @@
 """Changing one's own password."""
 
 from errors import InvalidCredentials, PasswordNotSet
-from services import attempts, audit, notices, passwords, sessions, tickets, users
+from services import attempts, audit, hashing, notices, passwords, sessions, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 
@@ -14,8 +14,10 @@ def change(signed_in: SignedIn, current: str, new: str, client: Client) -> None:
     account = signed_in.account
     if account.password_hash is None:
         raise PasswordNotSet
-    attempts.claim(attempts.PASSWORD, users.aim(account))
-    if not passwords.matches(account.password_hash, current):
+    with hashing.turn():
+        attempts.claim(attempts.PASSWORD, users.aim(account))
+        right = passwords.matches(account.password_hash, current)
+    if not right:
         audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
         raise InvalidCredentials("This is not your present password.")
     passwords.refuse_weak(new, *users.own_words(account), field="new_password")

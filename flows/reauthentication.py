@@ -1,7 +1,7 @@
 """Proving anew, by the password, who is signed in."""
 
 from errors import InvalidCredentials, PasswordNotSet, Refusal
-from services import attempts, audit, passwords, sign_ins, users
+from services import attempts, audit, hashing, passwords, sign_ins, users
 from services.client import Client
 from services.sessions import SignedIn
 from services.tokens import Grant
@@ -12,8 +12,10 @@ def by_password(signed_in: SignedIn, password: str, client: Client, mfa_code: st
     account = signed_in.account
     if account.password_hash is None:
         raise PasswordNotSet
-    attempts.claim(attempts.PASSWORD, users.aim(account))
-    if not passwords.matches(account.password_hash, password):
+    with hashing.turn():
+        attempts.claim(attempts.PASSWORD, users.aim(account))
+        right = passwords.matches(account.password_hash, password)
+    if not right:
         audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
         raise InvalidCredentials("This is not your password.")
     outcome = sign_ins.step_up(signed_in, ("pwd",), client, mfa_code)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from errors import (
     AccountInactive,
+    Busy,
     EmailNotConfirmed,
     InvalidCredentials,
     InvalidMfaCode,
@@ -23,7 +24,7 @@ from resources.fields import NEEDED, MfaCode, Password
 from resources.utils import Resource
 
 NOT_HERE = "The second step takes only mfa_token and mfa_code."
-SIGN_IN_REFUSALS = (EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode, TooManyAttempts)
+SIGN_IN_REFUSALS = (EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode, TooManyAttempts, Busy)
 
 
 class LoginBody(Body):

@@ -1,6 +1,6 @@
 """`/change-password`."""
 
-from errors import InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts
+from errors import Busy, InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts
 from flows import password_change
 from resources import answers
 from resources.contract import Access, Body, contract
@@ -19,7 +19,7 @@ class ChangePassword(Resource):
     @contract(
         body=ChangePasswordBody,
         answer=answers.Message,
-        refuses=(InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts),
+        refuses=(InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts, Busy),
     )
     def post(self, body: ChangePasswordBody) -> answers.Message:
         """Change your password; your other sessions end. Where a second factor is on, this wants a recent sign-in."""

@@ -2,7 +2,7 @@
 
 from flask import Response, render_template, request
 
-from errors import InvalidToken, ValidationFailed
+from errors import Busy, InvalidToken, ValidationFailed
 from flows import password_reset
 from resources import answers, pages
 from resources.audience import is_api_client
@@ -45,7 +45,7 @@ class ResetPassword(Resource):
             return answers.Message(message="This link can be used: send the new password here.")
         return _form(pages.PasswordForm())
 
-    @contract(body=ResetPasswordBody, answer=answers.Message, refuses=(InvalidToken,), media=("text/html",), form=True)
+    @contract(body=ResetPasswordBody, answer=answers.Message, refuses=(InvalidToken, Busy), media=("text/html",), form=True)
     def post(self, body: ResetPasswordBody | None, token: str) -> answers.Message | Response:
         """Set a new password by the mailed link. Every session ends; a second factor stays on; nobody is signed in."""
         if body is not None:

@@ -64,7 +64,7 @@ class Profile(Resource):
     @contract(
         body=DeleteProfileBody,
         status=204,
-        refuses=(InvalidCredentials, TooManyAttempts),
+        refuses=(InvalidCredentials, TooManyAttempts, Busy),
         fresh=True,
     )
     def delete(self, body: DeleteProfileBody) -> Response:

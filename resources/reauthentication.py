@@ -1,6 +1,6 @@
 """`/reauthenticate`."""
 
-from errors import InvalidCredentials, InvalidMfaCode, MfaRequired, PasswordNotSet, Refusal, TooManyAttempts
+from errors import Busy, InvalidCredentials, InvalidMfaCode, MfaRequired, PasswordNotSet, Refusal, TooManyAttempts
 from flows import reauthentication
 from resources import answers
 from resources.contract import Access, Body, contract
@@ -20,7 +20,7 @@ class Reauthenticate(Resource):
     @contract(
         body=ReauthenticateBody,
         answer=answers.TokenAnswer,
-        refuses=(InvalidCredentials, PasswordNotSet, MfaRequired, InvalidMfaCode, TooManyAttempts),
+        refuses=(InvalidCredentials, PasswordNotSet, MfaRequired, InvalidMfaCode, TooManyAttempts, Busy),
     )
     def post(self, body: ReauthenticateBody) -> answers.TokenAnswer | Refusal:
         """Prove yourself anew in this session, for the calls that want a recent sign-in."""

@@ -1,6 +1,6 @@
 """`/signup`."""
 
-from errors import SignupClosed, UsernameTaken
+from errors import Busy, SignupClosed, UsernameTaken
 from flows import signup
 from resources import answers
 from resources.contract import Access, Body, contract
@@ -20,7 +20,7 @@ class SignUpBody(Body):
 class SignUp(Resource):
     access = Access.OPEN
 
-    @contract(body=SignUpBody, answer=answers.SignedUp, status=201, refuses=(UsernameTaken, SignupClosed))
+    @contract(body=SignUpBody, answer=answers.SignedUp, status=201, refuses=(UsernameTaken, SignupClosed, Busy))
     def post(self, body: SignUpBody) -> answers.SignedUp:
         """Sign up. The answer is the same whether or not the address has an account; the rest is in the mail."""
         details = body.model_dump(include={"first_name", "last_name", "phone_number"})
