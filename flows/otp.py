@@ -1,6 +1,6 @@
 """Mailed codes: asked for, and used to sign in or to step up."""
 
-from errors import InvalidMfaCode, InvalidOtp, Refusal, TooManyAttempts
+from errors import InvalidCredentials, InvalidMfaCode, InvalidOtp, Refusal, TooManyAttempts
 from services import attempts, audit, hashing, letters, outbox, passwords, sign_ins, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
@@ -31,7 +31,10 @@ def sign_in(email: str, code: str, password: str | None, client: Client, mfa_cod
     if account is None or not right or ticket_id is None:
         audit.record("sign_in_failed", client, user_id=account.id if account else None)
         raise InvalidOtp
-    outcome = sign_ins.proceed(account, ("otp",) if password is None else ("pwd", "otp"), client, mfa_code)
+    try:
+        outcome = sign_ins.proceed(account, ("otp",) if password is None else ("pwd", "otp"), client, mfa_code)
+    except InvalidCredentials as error:  # the account was changed meanwhile
+        raise InvalidOtp from error
     _clear(users.all_aims(account), password is not None)
     if not isinstance(outcome, InvalidMfaCode | TooManyAttempts) and not tickets.use_up(ticket_id):
         raise InvalidOtp

@@ -7,6 +7,7 @@ import pytest
 import time_machine
 
 from resources.routes import ROUTES
+from services import users
 from tests.conftest import SECRETS
 from tests.factors import (
     ADA,
@@ -129,6 +130,18 @@ def test_only_the_exact_digits_are_the_code(ada: tuple[Door, str, str]) -> None:
     with nothing_changes(door):
         for text in (wide, f" {code}", f"{code}\n", code[:5]):
             assert said(verify(door, text)) == (401, "invalid_otp")
+    assert verify(door, code).status_code == 200
+
+
+def test_an_account_that_was_changed_meanwhile_is_a_wrong_part_too(
+    ada: tuple[Door, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door, _, _ = ada
+    code = login_code(door)
+    with nothing_changes(door), monkeypatch.context() as patched:
+        patched.setattr(users, "is_unchanged", lambda account: False)
+        assert said(verify(door, code)) == (401, "invalid_otp")
+        assert said(door.login()) == (401, "invalid_credentials")
     assert verify(door, code).status_code == 200
 
 
