@@ -154,6 +154,13 @@ def test_the_own_way_back_half_of_the_way_leaves_the_first_undo_link(house: Hous
     assert house.get("/profile", recover(house)).get_json()["email"] == ADA
 
 
+def test_after_seven_days_the_way_back_is_a_change_like_any_other(house: House, access: str) -> None:
+    mailed.move(house, access)
+    with time_machine.travel(clock.now() + timedelta(days=7, seconds=5)):
+        mailed.move(house, house.tokens()[0], ADA)
+        assert house.post(mailed.newest(house, NEW, UNDO)).status_code == 200
+
+
 def test_an_undo_drops_a_factor_that_was_turned_on_since(house: House, access: str) -> None:
     link = undo_after(house, access)
     mailed.turn_mfa_on(house, access)
