@@ -137,16 +137,20 @@ def changed(statement: Update | Delete) -> int:
     return result.rowcount
 
 
-def in_pieces(statement: Update | Delete, due: ColumnElement[bool], moment: InstrumentedAttribute[Any]) -> int:
-    """Changes the rows that are due in short transactions, the oldest `moment` first; returns how many it changed.
+def in_pieces(statement: Update | Delete, due: ColumnElement[bool], *index: InstrumentedAttribute[Any]) -> int:
+    """Changes the rows that are due in short transactions; returns how many it changed.
+
+    `index` names the columns of the index that finds them; the last is a moment, and the oldest come first.
 
     One statement for all would make a login wait until the last row is done. Each statement repeats the condition, so
     several workers may do this at once; as a CASE, since the rows are to be found by their key and by no other index.
     The next search begins where the last ended: an index still holds what is gone until the database clears it away.
     """
-    key, total = inspect(moment.class_).primary_key[0], 0
+    moment, total = index[-1], 0
+    key = inspect(moment.class_).primary_key[0]
     still_due = case((due, 1), else_=0) == 1
-    oldest = select(key, moment).order_by(moment).limit(PIECE)
+    # PostgreSQL takes the order from the index only where all of its columns are named.
+    oldest = select(key, moment).order_by(*index).limit(PIECE)
     ahead = due
     while found := rows(oldest.where(ahead)):
         with unit_of_work():

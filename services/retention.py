@@ -16,28 +16,29 @@ KEPT_DAYS = 7
 """How long a spent ticket and a finished letter can still be looked at."""
 ATTEMPTS_DAYS = 30
 """After so long without a guess a count begins anew; one that reached its end stays."""
-Rule = tuple[InstrumentedAttribute[Any], ColumnElement[bool]]
+Rule = tuple[ColumnElement[bool], *tuple[InstrumentedAttribute[Any], ...]]
 
 
 def clear_out() -> int:
     """Removes what is over; returns how many rows. The DELETE repeats the condition, so doubles are harmless."""
-    return sum(in_pieces(delete(moment.class_), over, moment) for moment, over in _rules())
+    return sum(in_pieces(delete(index[-1].class_), over, *index) for over, *index in _rules())
 
 
 def _rules() -> Iterator[Rule]:
-    """Which rows are over, and the indexed moment that finds the oldest of them."""
+    """Which rows are over, and the columns of the index that finds them."""
     now = clock.now()
     kept_since = now - timedelta(days=KEPT_DAYS)
     # An ended session answers `session_ended` until the last token that it covers would have expired.
     tokens_since = now - timedelta(seconds=settings().jwt_refresh_token_expires + settings().refresh_reuse_seconds)
     unconfirmed_since = now - timedelta(seconds=settings().unconfirmed_erase_seconds)
     unspent = or_(Ticket.spent_at.is_(None), Ticket.spent_at < kept_since)
-    yield Session.refreshed_at, Session.refreshed_at < tokens_since
-    yield Ticket.expires_at, and_(Ticket.expires_at < kept_since, unspent)
-    yield Letter.finished_at, Letter.finished_at < kept_since
-    yield HeldAddress.until, HeldAddress.until < now
-    yield ProviderVisit.expires_at, ProviderVisit.expires_at < now
-    yield Attempt.last_at, and_(Attempt.last_at < now - timedelta(days=ATTEMPTS_DAYS), Attempt.failures < attempts.STOP)
-    unproved = and_(User.email_confirmed_at.is_(None), User.erased_at.is_(None))
-    yield User.created_at, and_(unproved, User.created_at < unconfirmed_since)
-    yield User.erased_at, User.erased_at < tokens_since  # an empty shell, kept for its sessions
+    given_up = and_(Attempt.last_at < now - timedelta(days=ATTEMPTS_DAYS), Attempt.failures < attempts.STOP)
+    unproved = and_(User.email_confirmed_at.is_(None), User.erased_at.is_(None), User.created_at < unconfirmed_since)
+    yield Session.refreshed_at < tokens_since, Session.refreshed_at
+    yield and_(Ticket.expires_at < kept_since, unspent), Ticket.expires_at
+    yield Letter.finished_at < kept_since, Letter.finished_at
+    yield HeldAddress.until < now, HeldAddress.until
+    yield ProviderVisit.expires_at < now, ProviderVisit.expires_at
+    yield given_up, Attempt.last_at
+    yield unproved, User.email_confirmed_at, User.created_at
+    yield User.erased_at < tokens_since, User.erased_at  # an empty shell, kept for its sessions

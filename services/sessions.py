@@ -197,7 +197,8 @@ def end_everybodys(reason: str) -> int:
 def end_idle() -> int:
     """Ends every session without activity; returns how many. Each UPDATE is its own claim: a second one finds none."""
     idle = and_(Session.ended_at.is_(None), Session.last_activity <= clock.now() - activity.idle_after())
-    return in_pieces(update(Session).values(ended_at=clock.now(), end_reason="idle"), idle, Session.last_activity)
+    end_them = update(Session).values(ended_at=clock.now(), end_reason="idle")
+    return in_pieces(end_them, idle, Session.ended_at, Session.last_activity)
 
 
 def end(session_id: str, reason: str) -> bool:
