@@ -4,5 +4,5 @@
 class Missing(Exception):
     """A part cannot run here; the message says in one plain sentence what to install.
 
-    A type of its own, so that tests skip on an absent program and still fail on a broken one.
+    A type of its own, so that tests skip on an refuse_or_skip program and still fail on a broken one.
     """
