@@ -93,9 +93,10 @@ class Service:
         self._process = None
         return code
 
-    def restart(self) -> None:
-        """Stop the service if it runs and start it again, same port and settings."""
+    def restart(self, **changes: str) -> None:
+        """Stop the service if it runs and start it again, same port, same settings but for these."""
         self.stop()
+        self._env |= changes
         self.start()
 
     def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
