@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from database import note, rows
+from database import db, note, rows
 from errors import ValidationFailed
 from model import AuditFact
 from services import clock, mint
@@ -56,6 +56,8 @@ Kind = Literal[
     "everybody_signed_out",
 ]
 """What can happen; clients are told to tolerate kinds that they do not know, so the list may grow."""
+OF_REFUSALS = ("sign_in_failed", "sign_in_refused", "sign_in_wants_factor", "code_failed", "reauthentication_failed")
+"""Kept although the call is refused. All others tell of what was done, and are undone with it."""
 UNKNOWN_EVENT = "Give the id of one of your own events: `next` of the page before holds it."
 
 
@@ -71,20 +73,22 @@ class Event:
 
 
 def record(kind: Kind, client: Client, *, user_id: str | None = None, session_id: str | None = None, **details: str) -> None:
-    """Notes a fact; it is kept even where the request is refused. `details` never hold personal data or secrets."""
-    note(
-        AuditFact(
-            id=mint.identifier(),
-            time=clock.now(),
-            kind=kind,
-            user_id=user_id,
-            session_id=session_id,
-            ip=client.ip,
-            ip_shortened=False,
-            user_agent=client.user_agent,
-            details=details,
-        )
+    """Notes a fact in the caller's unit of work; one of a refusal outlives it. `details`: nothing secret or personal."""
+    fact = AuditFact(
+        id=mint.identifier(),
+        time=clock.now(),
+        kind=kind,
+        user_id=user_id,
+        session_id=session_id,
+        ip=client.ip,
+        ip_shortened=False,
+        user_agent=client.user_agent,
+        details=details,
     )
+    if kind in OF_REFUSALS:
+        note(fact)
+    else:
+        db.session.add(fact)
 
 
 def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event], str | None]:
