@@ -6,7 +6,7 @@ aimed at: an account, a name that has none, a session. They are treated alike, w
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
@@ -20,6 +20,8 @@ from services import clock, keys
 
 FREE = 5
 FIRST_WAIT, LONGEST_WAIT = 30, 3600
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""Until when nobody has to wait. Not the present: a guess that read the clock first may be counted second."""
 WAITS = {FREE + turn: min(FIRST_WAIT * 2**turn, LONGEST_WAIT) for turn in range(8)}
 """Seconds to wait after a failure, by how many failures there were before it; the longest wait for all later ones."""
 
@@ -58,8 +60,9 @@ def claim(factor: Factor, *whom: str) -> None:
 
 def clear(factor: Factor, *whom: str) -> None:
     """The right secret came, or the owner proved himself otherwise: the count begins anew."""
-    subjects = [spelling for one in whom for spelling in _spellings(factor, one)]
-    changed(update(Attempt).where(Attempt.subject.in_(subjects)).values(failures=0, blocked_until=clock.now()))
+    # One by one in the order of `claim`, or the two would wait for each other.
+    for subject in sorted(spelling for one in whom for spelling in _spellings(factor, one)):
+        changed(update(Attempt).where(Attempt.subject == subject).values(failures=0, blocked_until=NEVER))
 
 
 def _spellings(factor: Factor, whom: str) -> list[str]:
@@ -76,9 +79,8 @@ def _make_row(subject: str, older: list[str]) -> None:
     found = {row.subject: row for row in rows(select(*columns).where(Attempt.subject.in_([subject, *older])))}
     if subject in found:
         return
-    now = clock.now()
     before = next((found[spelling] for spelling in older if spelling in found), None)
-    failures, last_at, blocked_until = before[1:] if before else (0, now, now)
+    failures, last_at, blocked_until = before[1:] if before else (0, clock.now(), NEVER)
     values = {"failures": failures, "last_at": last_at, "blocked_until": blocked_until}
     try:
         with transaction_apart() as connection:
@@ -111,11 +113,11 @@ def _window_is_over(factor: Factor, now: datetime) -> ColumnElement[bool]:
 
 def _blocked_until(factor: Factor, now: datetime) -> Any:
     if not factor.waits:
-        return now
+        return NEVER
     moments = {before: now + timedelta(seconds=wait) for before, wait in WAITS.items()}
     longest = now + timedelta(seconds=LONGEST_WAIT)
     grown = case(moments, value=Attempt.failures, else_=longest)
-    return case((Attempt.failures < FREE, now), else_=grown)
+    return case((Attempt.failures < FREE, NEVER), else_=grown)
 
 
 def _seconds_left(factor: Factor, subject: str, now: datetime) -> int:
