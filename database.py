@@ -124,8 +124,11 @@ def prepare_sqlite(writer: Engine, reader: Engine, synchronous: str) -> None:
 
 def rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
     """What a SELECT finds: inside the open transaction if there is one, else without any."""
-    if in_transaction():
-        return list(db.session.execute(statement).all())
+    return list(db.session.execute(statement).all()) if in_transaction() else committed_rows(statement)
+
+
+def committed_rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
+    """What a SELECT finds of what is committed by now, also inside an open transaction, whatever that has read before."""
     with db.engines["reader"].connect() as connection:
         return list(connection.execute(statement).all())
 

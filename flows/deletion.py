@@ -35,4 +35,5 @@ def _check(signed_in: SignedIn, password: str | None, client: Client) -> None:
     if not right:
         audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
         raise InvalidCredentials("This is not your password.")
-    attempts.clear(attempts.PASSWORD, users.aim(account))
+    users.lock(account.id)
+    attempts.clear(attempts.PASSWORD, *users.all_aims(account))

@@ -30,6 +30,7 @@ def redeem(token: str, password: str, client: Client) -> None:
         raise InvalidToken
     passwords.refuse_weak(password, *users.own_words(account))
     password_hash = passwords.hashed(password)
+    users.lock(account.id)
     if not tickets.use_up(ticket.id) or not _proved(account, client):
         raise InvalidToken
     users.set_hash(account.id, password_hash)

@@ -55,6 +55,7 @@ def _picture(account: Account, given: str | bytes | None) -> str | None:
 
 def _wanted(account: Account, email: str, client: Client) -> str | None:
     """A newer wish makes the older void; the present address is no wish. The work is the same for taken addresses."""
+    users.lock(account.id)
     tickets.void(account.id, tickets.CHANGE_EMAIL)
     if names.address_key(email) == names.address_key(account.email):
         return None

@@ -37,6 +37,7 @@ def check(account: Account, code: str, client: Client) -> tuple[str, ...] | Refu
         attempts.claim(attempts.TOTP if is_totp else attempts.RECOVERY_CODE, users.aim(account))
     except TooManyAttempts as refused:
         return refused
+    users.lock(account.id)
     if is_totp and totp.accept(account.id, code):
         attempts.clear(attempts.TOTP, users.aim(account))
         return AMR[TOTP]

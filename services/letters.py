@@ -122,6 +122,7 @@ def _change_email(order: dict[str, str]) -> Written | None:
     account = users.get(order["user_id"])
     if account is None or account.pending_email != order["email"]:
         return None
+    users.lock(account.id)
     users.lock_address(order["email"])
     owner, seconds = users.owner_of(order["email"]), settings().confirm_seconds
     if owner:

@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
+from sqlalchemy.exc import DBAPIError
 
-from database import changed, db, rows, unit_of_work, was_lost
+from database import changed, db, rows, unit_of_work, was_lost, was_refused_for_concurrency
 from extensions import settings
 from model import Letter
 from services import clock, keys, letters, mint, names, post, vault
 from services.letters import Written
 
-FIRST_DELAY, LONGEST_DELAY = 15.0, 3600.0
+FIRST_DELAY, LONGEST_DELAY, DELAY_IF_REFUSED = 15.0, 3600.0, 1.0
 MOST_TRIES = 40
 WAITING = ("ordered", "written")
 PER_HOUR = 5
@@ -71,6 +72,10 @@ def deliver_due() -> None:
         except vault.VaultRefused:
             log.error("letter %s cannot be decrypted: is FERNET_KEY the one it was written with?", letter_id)
             _finish(letter_id, lease_id, "given_up")
+        except DBAPIError as error:
+            if not was_refused_for_concurrency(error):
+                raise
+            _again(letter_id, lease_id, DELAY_IF_REFUSED)  # else it would wait until its lease is over
         except Exception as error:
             if was_lost(error):
                 raise
@@ -156,9 +161,13 @@ def _after_fault(letter_id: str, lease_id: str, fault: post.HandOver) -> None:
         return
     delay = min(FIRST_DELAY * 2 ** (tries - 1), LONGEST_DELAY) * (1 + mint.fraction() / 4)
     log.warning("letter %s waits %.0f s after try %d: %s", letter_id, delay, tries, fault)
+    _again(letter_id, lease_id, delay)
+
+
+def _again(letter_id: str, lease_id: str, seconds: float) -> None:
     again = update(Letter).where(Letter.id == letter_id, Letter.lease_id == lease_id)
     with unit_of_work():
-        changed(again.values(lease_id=None, not_before=clock.now() + timedelta(seconds=delay)))
+        changed(again.values(lease_id=None, not_before=clock.now() + timedelta(seconds=seconds)))
 
 
 def _finish(letter_id: str, lease_id: str, state: str) -> None:

@@ -31,8 +31,10 @@ def renew(user_id: str) -> list[str]:
 
 def void(user_id: str, since: datetime | None = None) -> None:
     """Removes the user's codes: all, or those that were made from a moment on."""
-    theirs = delete(RecoveryCode).where(RecoveryCode.user_id == user_id)
-    changed(theirs if since is None else theirs.where(RecoveryCode.created_at >= since))
+    theirs = select(RecoveryCode.id).where(RecoveryCode.user_id == user_id)
+    found = rows(theirs if since is None else theirs.where(RecoveryCode.created_at >= since))
+    if found:  # by id: MariaDB would lock the gap where none is, into which somebody else may want to insert
+        changed(delete(RecoveryCode).where(RecoveryCode.id.in_([row.id for row in found])))
 
 
 def accept(user_id: str, code: str) -> bool:

@@ -10,7 +10,7 @@ from database import changed, db, in_pieces, rows
 from errors import SessionEnded, TokenInvalid, TokenReused
 from extensions import settings
 from model import Session, User
-from services import activity, audit, clock, mint
+from services import activity, audit, clock, mint, users
 from services.client import Client
 from services.tokens import Claims, Grant
 from services.users import ACCOUNT_COLUMNS, Account
@@ -134,6 +134,7 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
 def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client) -> Grant:
     """The same session, proved anew; spends no token. Raises SessionEnded."""
     now = clock.now()
+    users.lock(signed_in.account.id)
     live = update(Session).where(Session.id == signed_in.session_id, Session.ended_at.is_(None))
     changed(live.values(auth_time=now, amr=" ".join(amr)))
     row = _found(signed_in.session_id)[0]

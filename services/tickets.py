@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select, update
 from database import changed, db, rows
 from errors import InvalidToken
 from model import Ticket
-from services import clock, keys, mint, vault
+from services import clock, keys, mint, users, vault
 
 CONFIRM = "confirm"
 CHANGE_EMAIL = "change_email"
@@ -103,8 +103,9 @@ def use_up(ticket_id: str) -> bool:
 
 
 def spend(secret: str, *purposes: str) -> Found:
-    """Finds it and uses it up; raises InvalidToken."""
+    """Finds it and uses it up; raises InvalidToken. The account is locked."""
     found = find(secret, *purposes)
+    users.lock(found.user_id)
     if not use_up(found.id):
         raise InvalidToken
     return found

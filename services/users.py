@@ -113,15 +113,18 @@ def pending_for(email: str) -> list[Account]:
     return _found(wanted.order_by(User.created_at.desc(), User.id).limit(PENDING_LINKS))
 
 
+def lock(user_id: str) -> None:
+    """Until the unit of work ends, nobody else changes what hangs on this account.
+
+    Taken before anything of the account is written, so that two journeys never wait for each other.
+    """
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update()).all()
+
+
 def lock_address(email: str) -> None:
     """Until the unit of work ends, nobody else counts what was mailed to this address."""
     key = names.address_key(email)
     db.session.execute(select(User.id).where(User.email_key == key).order_by(User.id).with_for_update()).all()
-
-
-def lock(user_id: str) -> None:
-    """Until the unit of work ends, nobody else changes what hangs on this account."""
-    db.session.execute(select(User.id).where(User.id == user_id).with_for_update()).all()
 
 
 def has_password(user_id: str) -> bool:
