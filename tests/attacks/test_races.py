@@ -158,13 +158,33 @@ def test_a_token_before_the_parent_ends_the_session_once(
 
 
 def test_a_storm_of_logins_meets_no_fault(pair: list[Service], mail_server: MailServer, kind: str, rounds: int) -> None:
-    doors.account(pair[0], mail_server, "ada")
-    names = ("ada", "ADA@example.org", "nobody", "nobody@example.org")
+    """Each caller means somebody else: guesses at one account have to wait for each other."""
+    people = [f"ada{number}" for number in range(CLIENTS // 2)]
+    for name in people:
+        doors.account(pair[0], mail_server, name)
     seen: Counter[int] = Counter()
-    for _ in range(rounds):
-        seen += _statuses(at_once(pair, lambda index, door: doors.login(door, names[index % 4])))
+    for number in range(rounds):
+        names = [*people, *(f"nobody{number}-{index}" for index in range(len(people)))]
+        seen += _statuses(at_once(pair, lambda index, door, names=names: doors.login(door, names[index])))  # type: ignore[misc]
     print(f"\n[{kind}] login storm: {dict(seen)}")
     assert seen == {200: rounds * 8, 401: rounds * 8}
+
+
+def test_right_passwords_of_one_account_at_once_meet_no_fault(
+    pair: list[Service], mail_server: MailServer, uri: str, kind: str, rounds: int
+) -> None:
+    """Guesses are counted before they are checked, so some have to wait; none counts as wrong, and a later one comes in."""
+    doors.account(pair[0], mail_server, "ada")
+    seen: Counter[int] = Counter()
+    for _ in range(rounds):
+        answers = at_once(pair, lambda index, door: doors.login(door, ("ada", "ADA@example.org")[index % 2]))
+        seen += _statuses(answers)
+        assert _statuses(answers)[200] >= 1
+        doors.forget_guesses(uri)
+    failed = doors.look(uri, "SELECT count(*) FROM audit_facts WHERE kind = 'sign_in_failed'")
+    print(f"\n[{kind}] right logins of one account x {CLIENTS}: {dict(seen)}")
+    assert set(seen) <= {200, 429}
+    assert failed == [(0,)]
 
 
 def _statuses(answers: list[Answer]) -> Counter[int]:
