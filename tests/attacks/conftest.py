@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks import doors
+from tests.attacks.town import Town
 from tests.conftest import start_database
 from tests.parts import mariadb, postgresql
+from tests.parts.smtp import MailServer
 
 COUNTER = itertools.count(1)
 
@@ -29,11 +32,30 @@ def database_server(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def uri(kind: str, database_server: str, tmp_path: Path) -> str:
     """An empty database of this test's own."""
+    return new_database(kind, database_server, tmp_path)
+
+
+def new_database(kind: str, server: str, folder: Path) -> str:
     if kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'attack.db'}"
+        return f"sqlite:///{folder / 'attack.db'}"
     name = f"attack{next(COUNTER)}"
-    (postgresql if kind == "postgresql" else mariadb).create_database(database_server, name)
-    return f"{database_server}/{name}"
+    (postgresql if kind == "postgresql" else mariadb).create_database(server, name)
+    return f"{server}/{name}"
+
+
+@pytest.fixture(scope="module")
+def town(
+    kind: str,
+    database_server: str,
+    smtp: dict[str, str],
+    mail_server: MailServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Town]:
+    """Two processes that stay for all tests of a module: each test has people of its own."""
+    mail_server.clear()
+    uri = new_database(kind, database_server, tmp_path_factory.mktemp("town"))
+    with doors.services(uri, smtp) as pair:
+        yield Town(pair, uri, kind, mail_server)
 
 
 @pytest.fixture
