@@ -99,8 +99,9 @@ def service(uri: str, smtp: dict[str, str], **changes: str) -> Service:
 
 
 def environment_of(uri: str, smtp: dict[str, str]) -> dict[str, str]:
-    """What a service on this database is started with."""
+    """What a service on this database is started with; sixteen may hash at once, for a race is not about queuing."""
     fixed = {"FLASK_ENV": "development", "LOG_FILE": "", "SQLALCHEMY_DATABASE_URI": uri, "DEV_ALLOW_REMOTE": "false"}
+    fixed["HASHING_CONCURRENCY"] = str(CLIENTS)
     return fixed | SECRETS | ROOMY | smtp
 
 

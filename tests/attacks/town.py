@@ -59,7 +59,7 @@ class Town:
         """So many accounts, each signed in."""
         owners = [Owner(f"{prefix}{number}", f"{prefix}{number}@example.org") for number in range(count)]
         for answer in self.each(owners, lambda owner: doors.sign_up(self.doors[0], owner.name, owner.email)):
-            assert answer.status == 201
+            assert answer.status == 201, answer.raw
         self.settle()
         links = {owner.name: self.link(owner.email, "/confirm/") for owner in owners}
         for answer in self.each(owners, lambda owner: call(self.doors[0], "POST", links[owner.name])):
