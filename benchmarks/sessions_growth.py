@@ -113,8 +113,13 @@ def _picked(app: Flask) -> list[Claims]:
     with app.app_context():
         while len(picked) < CALLS:
             for row in found(wanted.where(Session.id >= f"{chance.getrandbits(32):08x}").limit(1)):
-                picked[row.id] = Claims(REFRESH, row.user_id, row.id, row.refresh_jti)
+                picked[row.id] = _claims(row.user_id, row.id, row.refresh_jti)
     return list(picked.values())
+
+
+def _claims(user_id: str, session_id: str, jti: str) -> Claims:
+    """What a refresh token of the session says."""
+    return Claims(REFRESH, user_id, session_id, jti, auth_time=0, csrf="", expires=0)
 
 
 def _check(side: Side) -> int:
@@ -128,7 +133,7 @@ def _refresh(side: Side) -> int:
         with unit_of_work():
             grant = sessions.refresh(claims, SOMEBODY)
         assert isinstance(grant, Grant)
-        side.claims[index] = Claims(REFRESH, claims.user_id, claims.session_id, grant.refresh_jti)
+        side.claims[index] = _claims(claims.user_id, claims.session_id, grant.refresh_jti)
     return len(side.claims)
 
 
@@ -198,7 +203,7 @@ def _signing_in(app: Flask) -> Iterator[list[float]]:
             while not stop.wait(0.005):
                 began = time.perf_counter()
                 with unit_of_work():
-                    sign_ins.complete(account, ("pwd",), SOMEBODY)
+                    sign_ins.proceed(account, ("pwd",), SOMEBODY)
                 waits.append(time.perf_counter() - began)
 
     thread = threading.Thread(target=sign_in)
