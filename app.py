@@ -15,8 +15,9 @@ import commands
 import errors
 import extensions
 import logs
+import sqlite
 from config import ROOT, Settings
-from database import db, engine_options, prepare_sqlite, reader_options, was_lost
+from database import db, engine_options, reader_options, was_lost
 from environment import SettingsRefused, environment, load
 from resources import pages, problems, routes
 from resources.json_gate import MOST_BYTES
@@ -106,7 +107,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     extensions.migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     if settings.sqlalchemy_database_uri.startswith("sqlite"):
         with app.app_context():
-            prepare_sqlite(db.engines[None], db.engines["reader"], settings.sqlite_synchronous)
+            sqlite.prepare(db.engines[None], db.engines["reader"], settings.sqlite_synchronous)
     origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
     extensions.cors.init_app(
         app,

@@ -14,14 +14,12 @@ from sqlalchemy import (
     CursorResult,
     DateTime,
     Delete,
-    Engine,
     MetaData,
     Row,
     Select,
     Update,
     and_,
     case,
-    event,
     inspect,
     select,
 )
@@ -96,30 +94,6 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 def reader_options(settings: Settings) -> dict[str, Any]:
     """The engine of lone reads: no transaction is opened, so none is closed."""
     return engine_options(settings) | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-
-
-def prepare_sqlite(writer: Engine, reader: Engine, synchronous: str) -> None:
-    """WAL, foreign keys, a busy time-out of 10 s, erased rows overwritten, and BEGIN IMMEDIATE for the engine that writes."""
-
-    def pragmas(connection: Any, record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
-        settings = (
-            "busy_timeout=10000",
-            "journal_mode=WAL",
-            "foreign_keys=ON",
-            "secure_delete=ON",
-            f"synchronous={synchronous}",
-        )
-        for pragma in settings:
-            connection.execute(f"PRAGMA {pragma}")
-
-    def begin(connection: Connection) -> None:
-        # A deferred transaction that reads first and writes later fails at once instead of waiting.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    for engine in (writer, reader):
-        event.listen(engine, "connect", pragmas)
-    event.listen(writer, "begin", begin)
 
 
 def rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
