@@ -177,9 +177,9 @@ def _calls(callers: Sequence[Caller]) -> int:
 
 
 def _wait_until_all_have_refreshed(callers: Sequence[Caller]) -> None:
-    """What a day does in earnest: nobody honest holds a token by the old key any more."""
+    """What a day does in earnest: nobody honest holds a token by the old key any more, unless somebody was refused."""
     began = time.monotonic()
-    _until(lambda: all(caller.renewed > began for caller in callers))
+    _until(lambda: all(caller.renewed > began or caller.refused for caller in callers))
 
 
 def _until(reached: Callable[[], bool], seconds: float = 600) -> None:
