@@ -10,8 +10,14 @@ from services import clock
 from tests import mailed
 from tests.mailed import ADA, CONFIRM, FRESH_PASSWORD, NEW, NOT_ME, RESET
 from tests.people import PASSWORD, House
+from tests.resources.conftest import Door
 
 SPELLINGS = (ADA, "ADA@example.org", "Ada@Example.ORG")
+
+
+@pytest.fixture
+def house(door: Door) -> House:
+    return door
 
 
 @pytest.fixture
