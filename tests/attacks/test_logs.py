@@ -97,7 +97,8 @@ def _sign_up_and_fail_to(door: Service, mail_server: MailServer) -> None:
         assert _sign_up(door, name, f"kanari@{email}.example.org").status == 201
     assert _sign_up(door, NAME.upper(), "kanari@new.example.org").status == 409
     raced = at_once([door], lambda _, line: _sign_up(line, "kanari-raced", "kanari@raced.example.org"))
-    assert sorted({answer.status for answer in raced}) == [201, 409]
+    # More than are hashed at once wait for their turn, and are sent away after a while.
+    assert {201, 409} <= {answer.status for answer in raced} <= {201, 409, 503}
     for field in ("username", "email", "password", "first_name", "phone_number"):
         right = {"username": "kanari-bad", "email": "kanari@bad.example.org", "password": PASSWORD}
         assert call(door, "POST", "/signup", right | {field: "nachtigall" * 40}).status == 422
