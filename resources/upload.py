@@ -1,7 +1,7 @@
 """The body of the one call that takes a file: JSON with a `data:` URI, or multipart with the file (RFC 7578)."""
 
 from io import BytesIO
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import request
 from werkzeug.datastructures import MultiDict
@@ -22,7 +22,7 @@ def body(file_field: str) -> dict[str, Any]:
     if request.headers.get("Content-Encoding"):
         raise UnsupportedMediaType
     raw = json_gate.read(most)
-    found = _fields(raw) if request.mimetype == MULTIPART else json_gate.parsed(raw)
+    found = _fields(raw) if raw and request.mimetype == MULTIPART else json_gate.parsed(raw)
     if len(raw) > json_gate.MOST_BYTES and found.get(file_field) is None:
         raise PayloadTooLarge
     return found
@@ -33,15 +33,22 @@ def _fields(raw: bytes) -> dict[str, Any]:
     boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
     parser = MultiPartParser(max_form_memory_size=json_gate.MOST_BYTES, max_form_parts=MOST_PARTS)
     try:
-        texts, files = parser.parse(BytesIO(raw), boundary, len(raw))
+        texts, files = parser.parse(BytesIO(raw), boundary, len(raw)) if boundary else _malformed()
     except RequestEntityTooLarge as error:
         raise PayloadTooLarge from error
     except (ValueError, LookupError) as error:
         raise MalformedJson("The multipart body is not well-formed.") from error
     found: dict[str, Any] = _once(texts) | {name: file.read() for name, file in _once(files).items()}
-    if len(found) < len(texts) + len(files) or any("\0" in value for value in texts.values()):
+    if len(found) < len(texts) + len(files):
         raise MalformedJson("Send each field once.")
+    # The parser puts U+FFFD in the place of what is not UTF-8.
+    if any(mark in text for mark in "\0\ufffd" for text in texts.values()):
+        raise MalformedJson("Send text in UTF-8, without NUL.")
     return found
+
+
+def _malformed() -> NoReturn:
+    raise ValueError("no boundary")
 
 
 def _once(several: "MultiDict[str, Any]") -> dict[str, Any]:

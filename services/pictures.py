@@ -7,6 +7,8 @@ import base64
 import binascii
 import os
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,9 @@ from io import BytesIO
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from PIL import Image, ImageOps
+from PIL import Image
+from PIL.Image import Transpose
+from PIL.JpegImagePlugin import JpegImageFile
 from sqlalchemy import select
 
 from config import ROOT
@@ -22,17 +26,31 @@ from database import afterwards, rows
 from errors import Busy, InvalidImage, PayloadTooLarge
 from extensions import settings
 from model import User
-from services import clock, mint
+from services import clock, mint, picture_files
 
 FORMATS = ("PNG", "JPEG", "GIF")
 LONGEST_SIDE = 512
 QUALITY = 88
 NAME = re.compile(r"[A-Za-z0-9_-]{43}\.(png|jpg)")
+OURS = re.compile(rf"{NAME.pattern}|\.{NAME.pattern}\.part")
 DATA_URI = re.compile(r"data:image/(?:png|jpe?g|gif);base64,([A-Za-z0-9+/=]*)")
 ORPHAN_AGE = timedelta(hours=1)
 """A file without an owner may belong to a call that is still under way."""
 AT_ONCE, WAIT_SECONDS = 2, 5
 Image.MAX_IMAGE_PIXELS = None  # the bound is ours, see `_anew`
+ORIENTATION = 0x0112
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""What brings a picture upright, by its orientation (Exif 2.32 §4.6.4)."""
+BROKEN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, EOFError, struct.error, zlib.error)
+"""Pillow has no one exception for a bad file."""
 _room = BoundedSemaphore(AT_ONCE)
 """A picture of the greatest size takes some 100 MB while it is drawn."""
 
@@ -54,13 +72,14 @@ def drawn(file: bytes) -> tuple[bytes, str]:
     """The picture drawn anew, at most 512 pixels wide and high, and its suffix. Raises PayloadTooLarge, InvalidImage, Busy."""
     if len(file) > settings().max_upload_bytes:
         raise PayloadTooLarge(f"A picture has at most {settings().max_upload_bytes} bytes.")
+    if picture_files.is_overloaded(file):
+        raise InvalidImage
     if not _room.acquire(timeout=WAIT_SECONDS):
         raise Busy
     try:
         with Image.open(BytesIO(file), formats=FORMATS) as image:
             return _anew(image)
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError, Image.DecompressionBombError, MemoryError) as error:
-        # Pillow has no one exception for a bad file.
+    except (*BROKEN, MemoryError) as error:
         raise InvalidImage from error
     finally:
         _room.release()
@@ -71,11 +90,11 @@ def _anew(image: Image.Image) -> tuple[bytes, str]:
     width, height = image.size
     if width * height > settings().picture_max_pixels:
         raise InvalidImage(f"A picture has at most {settings().picture_max_pixels} pixels.")
-    is_photograph = image.format == "JPEG"
+    is_photograph, turn = isinstance(image, JpegImageFile), _turn(image)
     picture: Image.Image = image if is_photograph else _blendable(image)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    ImageOps.exif_transpose(picture, in_place=True)
     pixels = picture.convert("RGB" if is_photograph else "RGBA")
+    pixels = pixels.transpose(turn) if turn is not None else pixels
     fresh = Image.new(pixels.mode, pixels.size)
     fresh.paste(pixels)
     target = BytesIO()
@@ -86,15 +105,22 @@ def _anew(image: Image.Image) -> tuple[bytes, str]:
     return target.getvalue(), "jpg" if is_photograph else "png"
 
 
+def _turn(image: Image.Image) -> Transpose | None:
+    """Damaged metadata turns nothing; the picture itself may be whole."""
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except BROKEN:
+        image.load()  # raises again where it was the picture
+        return None
+
+
 def _blendable(image: Image.Image) -> Image.Image:
     """A palette is resized without blending, and sixteen bits not at all."""
     if image.mode in ("RGB", "RGBA", "L", "LA"):
         return image
-    exif = image.getexif()
-    grey = image.mode.startswith("I")
-    found = image.convert("I").point([value >> 8 for value in range(65536)], "L") if grey else image.convert("RGBA")
-    found.getexif().update(exif)
-    return found
+    if image.mode.startswith("I"):
+        return image.convert("I").point([value >> 8 for value in range(65536)], "L")
+    return image.convert("RGBA")
 
 
 def keep(picture: bytes, suffix: str) -> str:
@@ -146,9 +172,9 @@ def folder() -> Path:
 
 
 def sweep() -> int:
-    """Removes files that no account names; returns how many."""
+    """Removes pictures that no account names, and half-written ones; returns how many."""
     old = clock.now() - ORPHAN_AGE
-    files = [file for file in folder().glob("*") if _written(file) < old]
+    files = [file for file in folder().glob("*") if OURS.fullmatch(file.name) and _written(file) < old]
     owned = {row.picture for row in rows(select(User.picture).where(User.picture.is_not(None)))} if files else set()
     orphans = [file for file in files if file.name not in owned]
     for file in orphans:
