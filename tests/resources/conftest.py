@@ -16,9 +16,11 @@ import extensions
 from app import create_app
 from database import Base, db, unit_of_work
 from model import User
+from services import pictures
 from tests.conftest import settings_with
 from tests.parts.smtp import MailServer
 from tests.people import House
+from tests.resources.gallery import MOST_BYTES, Gallery
 
 METADATA: MetaData = Base.metadata
 
@@ -96,3 +98,23 @@ def build(tmp_path: Path, mail_server: MailServer, smtp: dict[str, str]) -> Call
         return door_with(tmp_path, mail_server, smtp, **changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def standing_gallery(tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer, smtp: dict[str, str]) -> Door:
+    """A house with a folder of its own for pictures, and a small bound on their files."""
+    folder = tmp_path_factory.mktemp("gallery")
+    own = {"UPLOAD_FOLDER": str(folder / "uploads"), "MAX_UPLOAD_BYTES": str(MOST_BYTES), "SQLITE_SYNCHRONOUS": "NORMAL"}
+    return door_with(folder, mail_server, smtp, **own)
+
+
+@pytest.fixture
+def gallery(standing_gallery: Door) -> Gallery:
+    """`ada`, signed in and without a picture."""
+    standing_gallery.empty()
+    with standing_gallery.app.app_context():
+        folder = pictures.folder()
+    for file in folder.glob("*"):
+        file.unlink()
+    standing_gallery.account(first_name="Ada", last_name="Lovelace")
+    return Gallery(standing_gallery, folder, standing_gallery.tokens()[0])
