@@ -12,6 +12,7 @@ from errors import MalformedJson, PayloadTooLarge, UnsupportedMediaType, Validat
 
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 32
+PIECE = 64 * 1024
 STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 """An unclosed one counts as well: looking for its end again from every quote would take seconds."""
 
@@ -41,7 +42,7 @@ def read(most: int) -> bytes:
         raise PayloadTooLarge
     request.max_content_length = most + 1
     try:
-        raw = request.get_data(cache=False)
+        raw = b"".join(iter(lambda: request.stream.read(PIECE), b""))  # in one go the buffer would be copied as it grows
     except (ClientDisconnected, OSError, ParseException) as error:
         raise MalformedJson from error
     if len(raw) > most:
