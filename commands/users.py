@@ -13,6 +13,7 @@ from services import (
     addresses,
     attempts,
     audit,
+    erasure,
     letters,
     names,
     notices,
@@ -141,10 +142,7 @@ def delete(name: str) -> None:
     """Close NAME as its owner could; a mailed link brings it back until it is erased."""
     account = account_of(name)
     with _change(account, "account_deleted"):
-        accounts.close(account.id)
-        sessions.end_all(account.id, "account_deleted")
-        tickets.void_all(account.id)
-        outbox.order(letters.ACCOUNT_DELETED, user_id=account.id)
+        erasure.close(account.id)
     click.echo(f"{account.username} is deleted.")
 
 

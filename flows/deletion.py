@@ -2,7 +2,7 @@
 
 from errors import InvalidCredentials, ValidationFailed
 from extensions import settings
-from services import attempts, audit, erasure, hashing, letters, outbox, passwords, sessions, tickets, users
+from services import attempts, audit, erasure, hashing, passwords, users
 from services.client import Client
 from services.sessions import SignedIn
 
@@ -15,14 +15,10 @@ def begin(signed_in: SignedIn, password: str | None, client: Client) -> None:
     account = signed_in.account
     if account.password_hash is not None:
         _check(signed_in, password, client)
-    users.close(account.id)
-    sessions.end_all(account.id, "account_deleted")
-    tickets.void_all(account.id)
-    audit.record("account_deleted", client, user_id=account.id, session_id=signed_in.session_id)
-    if settings().account_erase_seconds:
-        outbox.order(letters.ACCOUNT_DELETED, user_id=account.id)
-    else:
-        erasure.erase(account.id)
+    erasure.close(account.id)
+    # Where it is erased at once, the fact that is written now must not say from where.
+    circumstances = client if settings().account_erase_seconds else erasure.NOBODY
+    audit.record("account_deleted", circumstances, user_id=account.id, session_id=signed_in.session_id)
 
 
 def _check(signed_in: SignedIn, password: str | None, client: Client) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from errors import SessionEnded
 from services import audit, identities, letters, names, notices, outbox, pictures, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
@@ -28,7 +29,7 @@ def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> Sign
     """Writes the given fields, all or nothing, and returns how the profile now looks.
 
     A new `email` becomes the account's only by the link that is mailed there. Raises UsernameTaken, and for the picture,
-    which is drawn before anything is written, InvalidImage, PayloadTooLarge, Busy.
+    which is drawn before anything is written, InvalidImage, PayloadTooLarge, Busy, SessionEnded.
     """
     account, written = signed_in.account, dict(changes)
     if "profile_picture" in written:
@@ -36,7 +37,8 @@ def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> Sign
     if (email := written.pop("email", None)) is not None:
         written["pending_email"] = _wanted(account, email, client)
     if written:
-        users.change(account.id, written)
+        if not users.change(account.id, written):
+            raise SessionEnded("account_deleted")  # while the picture was drawn
         if written.get("pending_email"):
             audit.record("email_change_asked", client, user_id=account.id)
         audit.record("profile_changed", client, user_id=account.id, fields=" ".join(sorted(changes)))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, case, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, case, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from database import changed, rows, transaction_apart
@@ -63,6 +63,12 @@ def clear(factor: Factor, *whom: str) -> None:
     # One by one in the order of `claim`, or the two would wait for each other.
     for subject in sorted(spelling for one in whom for spelling in _spellings(factor, one)):
         changed(update(Attempt).where(Attempt.subject == subject).values(failures=0, blocked_until=NEVER))
+
+
+def forget(*whom: str) -> None:
+    """Nothing is left of what was guessed at these, or by how many guesses: whoever is called so next begins anew."""
+    subjects = [spelling for factor in LIFTED_BY_OPERATOR for one in whom for spelling in _spellings(factor, one)]
+    changed(delete(Attempt).where(Attempt.subject.in_(subjects)))
 
 
 def _spellings(factor: Factor, whom: str) -> list[str]:

@@ -4,7 +4,7 @@ Of an erased account an empty shell stays until its sessions' tokens have run ou
 the person: what happened and when.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from database import changed, overwrite_log, rows, unit_of_work
 from extensions import settings
 from model import AuditFact, HeldAddress, Identity, KnownDevice, RecoveryCode, Session, Ticket, User
-from services import audit, clock, mint, names, pictures, users
+from services import attempts, audit, clock, letters, mint, names, outbox, pictures, sessions, tickets, users
 from services.client import Client
 
 HANGING_ON: tuple[type[Any], ...] = (HeldAddress, Identity, KnownDevice, RecoveryCode, Ticket)
@@ -23,27 +23,50 @@ NOBODY = Client("", "")
 PIECE = 500
 
 
+def close(user_id: str) -> None:
+    """Deletes the account: nobody is signed in from now on, a mailed link brings it back until it is erased."""
+    users.close(user_id)
+    sessions.end_all(user_id, "account_deleted")
+    tickets.void_all(user_id)
+    if settings().account_erase_seconds:
+        outbox.order(letters.ACCOUNT_DELETED, user_id=user_id)
+    else:
+        erase(user_id)
+
+
 def erase_due() -> int:
     """Erases the accounts whose time is over; returns how many."""
-    over = clock.now() - timedelta(seconds=settings().account_erase_seconds)
-    due = rows(select(User.id).where(User.deleted_at <= over, User.erased_at.is_(None)))
-    for row in due:
+    total = 0
+    for row in rows(select(User.id).where(User.deleted_at <= _over(), User.erased_at.is_(None))):
         with unit_of_work():
-            erase(row.id)
+            total += erase(row.id)
     overwrite_log()
-    return len(due)
+    return total
 
 
-def erase(user_id: str) -> None:
-    """Takes everything personal away, in the caller's unit of work; the picture's file goes with the commit."""
+def _over() -> datetime:
+    """What was deleted by then is erased now."""
+    return clock.now() - timedelta(seconds=settings().account_erase_seconds)
+
+
+def erase(user_id: str) -> bool:
+    """Takes everything personal away, in the caller's unit of work; the picture's file goes with the commit.
+
+    False where the account was brought back meanwhile, or another worker has erased it.
+    """
     users.lock(user_id)
-    pictures.drop(users.picture_of(user_id))
+    account = users.get(user_id)
+    if account is None or account.deleted_at is None or account.deleted_at > _over():
+        return False
+    pictures.drop(account.picture)
+    attempts.forget(*users.all_aims(account))
     for table in HANGING_ON:
         changed(delete(table).where(table.user_id == user_id))
-    changed(update(Session).where(Session.user_id == user_id).values(**EMPTY, amr=""))
+    changed(update(Session).where(Session.user_id == user_id).values(**EMPTY, amr="", refresh_jti="", parent_jti=None))
     changed(update(AuditFact).where(AuditFact.user_id == user_id).values(**EMPTY, details={}))
     changed(update(User).where(User.id == user_id).values(_shell()))
     audit.record("account_erased", NOBODY, user_id=user_id)
+    return True
 
 
 def _shell() -> dict[str, Any]:

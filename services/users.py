@@ -88,7 +88,8 @@ def address_aim(account: Account) -> str:
 
 
 def get(user_id: str) -> Account | None:
-    found = _found(select(*ACCOUNT_COLUMNS).where(User.id == user_id))
+    """None also where only the empty shell of an erased account is left."""
+    found = _found(select(*ACCOUNT_COLUMNS).where(User.id == user_id, User.erased_at.is_(None)))
     return found[0] if found else None
 
 
@@ -174,13 +175,13 @@ def _flush_username() -> None:
         raise UsernameTaken from error
 
 
-def change(user_id: str, changes: dict[str, Any]) -> None:
-    """Writes profile fields; raises UsernameTaken."""
+def change(user_id: str, changes: dict[str, Any]) -> bool:
+    """Writes profile fields; false where the account was erased meanwhile. Raises UsernameTaken."""
     values = dict(changes)
     if (username := changes.get("username")) is not None:
         values["username_key"] = names.username_key(username)
     try:
-        changed(update(User).where(User.id == user_id).values(**values))
+        return changed(update(User).where(User.id == user_id, User.erased_at.is_(None)).values(**values)) == 1
     except IntegrityError as error:
         raise UsernameTaken from error
 
