@@ -1,9 +1,10 @@
 """All that the service holds about a person, for that person (GDPR Art. 15 and 20)."""
 
 import base64
+from contextlib import suppress
 from typing import Any
 
-from services import audit, devices, identities, pictures, recovery_codes, sessions
+from services import addresses, audit, devices, identities, known_devices, pictures, recovery_codes, sessions
 from services.sessions import SignedIn
 from services.users import Account
 
@@ -15,6 +16,8 @@ def of(signed_in: SignedIn) -> dict[str, Any]:
         "profile": _profile(account),
         "picture": _picture(account),
         "linked_accounts": identities.described(account.id),
+        "former_addresses": addresses.held_by(account.id),
+        "devices_first_seen": known_devices.first_seen(account.id),
         "recovery_codes_left": recovery_codes.left(account.id),
         "sessions": [_with_device(row) for row in sessions.all_of(account.id)],
         "security_events": [_with_device(row) for row in audit.all_of(account.id)],
@@ -31,8 +34,10 @@ def _picture(account: Account) -> str | None:
     """As a `data:` URI."""
     if account.picture is None:
         return None
-    kind = "jpeg" if account.picture.endswith("jpg") else "png"
-    return f"data:image/{kind};base64,{base64.b64encode(pictures.read(account.picture)).decode()}"
+    with suppress(FileNotFoundError):  # replaced by another call a moment ago, or lost: the rest is theirs all the same
+        kind = "jpeg" if account.picture.endswith("jpg") else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(pictures.read(account.picture)).decode()}"
+    return None
 
 
 def _with_device(row: dict[str, Any]) -> dict[str, Any]:

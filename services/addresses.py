@@ -1,6 +1,7 @@
 """Changing an account's address: wanted, proved, undone. The address that it had stays taken while it can be undone."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -70,6 +71,13 @@ def _taken_over(chosen: Update, email: str) -> bool:
         return changed(chosen.values(values)) == 1
     except IntegrityError:
         return False
+
+
+def held_by(user_id: str) -> list[dict[str, Any]]:
+    """The addresses that the account had and may take back, and until when."""
+    columns = (HeldAddress.email_key.label("email"), HeldAddress.since, HeldAddress.until)
+    found = rows(select(*columns).where(HeldAddress.user_id == user_id).order_by(HeldAddress.since))
+    return [dict(row._mapping) for row in found]
 
 
 def is_held(email_key: str, but: str) -> bool:

@@ -1,10 +1,18 @@
 """From which kinds of device an account has been used, so that a new one is told to its owner."""
 
+from datetime import datetime
+
 from sqlalchemy import select
 
 from database import db, rows
 from model import KnownDevice
 from services import clock, keys
+
+
+def first_seen(user_id: str) -> list[datetime]:
+    """When the account was first used from each kind of device; which ones these are cannot be read back."""
+    found = rows(select(KnownDevice.first_seen).where(KnownDevice.user_id == user_id).order_by(KnownDevice.first_seen))
+    return [row.first_seen for row in found]
 
 
 def is_news(user_id: str, device: str) -> bool:

@@ -172,8 +172,9 @@ def live_of(user_id: str) -> list[Listed]:
 
 def all_of(user_id: str) -> list[dict[str, Any]]:
     """Every session that is still remembered, live or ended, with what its owner may know of it."""
-    columns = (Session.id, Session.created_at, Session.last_activity, Session.ended_at, Session.end_reason, Session.ip)
-    found = select(*columns, Session.user_agent).where(Session.user_id == user_id).order_by(Session.created_at)
+    moments = (Session.created_at, Session.auth_time, Session.last_activity, Session.expires_at, Session.ended_at)
+    columns = (Session.id, *moments, Session.end_reason, Session.amr, Session.ip, Session.user_agent)
+    found = select(*columns).where(Session.user_id == user_id).order_by(Session.created_at)
     return [dict(row._mapping) for row in rows(found)]
 
 
