@@ -11,7 +11,8 @@ from .account import tail
 from .missing import Missing
 
 FOLDER = Path(__file__).resolve().parents[1] / "node"
-INSTALL = "Install Node.js 18 or newer and npm (on Debian: apt-get install nodejs npm) to test a consumer in another language."
+INSTALL = "Install Node.js 20 or newer and npm (on Debian: apt-get install nodejs npm) to test against programs from npm."
+CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
 def node() -> str:
@@ -29,6 +30,11 @@ def node() -> str:
     return found
 
 
+def command(script: str) -> list[str]:
+    """How to run a script of tests/node; raises Missing."""
+    return [node(), str(FOLDER / script)]
+
+
 def _is_current() -> bool:
     """npm keeps a lock file of what it has installed."""
     installed = FOLDER / "node_modules" / ".package-lock.json"
@@ -43,6 +49,6 @@ def _packages(lock: Path) -> dict[str, str]:
 def _install(npm: str) -> None:
     log = FOLDER / "node_modules.log"
     with log.open("wb") as output:
-        done = subprocess.call([npm, "ci"], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=240)
+        done = subprocess.call([npm, *CI], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=240)
     if done:
         raise Missing(f"npm could not install what tests/node/package-lock.json names:\n{tail(log)}")

@@ -1,0 +1,71 @@
+"""Somebody whose browser is sent to a provider and back."""
+
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from werkzeug.test import TestResponse
+
+from config import Provider
+from tests.parts.hostile_provider import CLIENT_ID, CLIENT_SECRET, Realm
+from tests.people import House
+
+
+def settings_of(discovery_url: str, name: str = "google") -> dict[str, str]:
+    """The environment of a service that knows this provider."""
+    prefix = "GOOGLE" if name == "google" else f"OIDC_{name.upper()}"
+    secret = {f"{prefix}_CLIENT_ID": CLIENT_ID, f"{prefix}_CLIENT_SECRET": CLIENT_SECRET}
+    return secret | {f"{prefix}_DISCOVERY_URL": discovery_url}
+
+
+def set_up(house: House, monkeypatch: pytest.MonkeyPatch, realm: Realm, name: str = "google", **changes: Any) -> None:
+    """The operator sets this provider up, and restarts."""
+    settings = house.app.extensions["settings"]
+    secret = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    provider = Provider(name=name, discovery_url=realm.discovery_url, **secret)
+    changed = settings.model_copy(update={"oidc": settings.oidc | {name: provider}} | changes)
+    monkeypatch.setitem(house.app.extensions, "settings", changed)
+
+
+@dataclass
+class Visitor:
+    """A browser: it keeps the service's cookies, and comes from where the service is."""
+
+    house: House
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def open(self, path: str, **headers: str) -> TestResponse:
+        """What is there; redirects are looked at, not followed."""
+        sent = {"Host": urlsplit(self.house.app.extensions["settings"].address).netloc} | headers
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = self.house.get(path, headers=sent)
+        for line in answer.headers.getlist("Set-Cookie"):
+            self.cookies |= {name: cookie.value for name, cookie in SimpleCookie(line).items()}
+        return answer
+
+    def leave(self, path: str = "/auth/google") -> str:
+        """The provider's address that the browser is sent to."""
+        answer = self.open(path)
+        assert answer.status_code == 302, answer.get_data(as_text=True)
+        return answer.headers["Location"]
+
+    def sign_in(self, realm: Realm, name: str = "google", query: str = "", **person: Any) -> TestResponse:
+        """There and back again: what the callback answers."""
+        back = realm.sign_in(self.leave(f"/auth/{name}{query}"), **person)
+        return self.open(f"/auth/{name}/callback?{back}")
+
+
+def told(answer: TestResponse) -> dict[str, str]:
+    """What the page is told behind `#`."""
+    assert answer.status_code == 302, answer.get_data(as_text=True)
+    address, _, fragment = answer.headers["Location"].partition("#")
+    assert "?" not in address
+    return {name: values[0] for name, values in parse_qs(fragment, strict_parsing=True).items()}
+
+
+def ada(**more: Any) -> dict[str, Any]:
+    """Ada as an honest provider describes her."""
+    return {"sub": "ada at the provider", "email": "ada@example.org", "email_verified": True} | more
