@@ -1,7 +1,7 @@
 """OpenID Connect as a relying party: where a provider wants people sent, and who came back (OIDC Core 1.0, Discovery 1.0)."""
 
 import logging
-import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +19,9 @@ from services import clock, mint, provider_http
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
 """Signatures of a key pair only: `none` and HMAC cannot come in."""
 LEEWAY = 60
+LATEST = 2**53
+"""Beyond it are no moments, but numbers that arithmetic fails on."""
+SUBJECT = re.compile(r"(?! )[\x20-\x7e]{1,255}(?<! )")
 KEPT_SECONDS = 300
 KEYS_AGAIN_SECONDS = 30
 """How often a `kid` that is not known may make us fetch the keys again."""
@@ -131,7 +134,7 @@ def _verified(chosen: Provider, about: dict[str, Any], id_token: object, nonce: 
         "exp": not _is_moment(claims.get("exp")) or claims["exp"] + LEEWAY < now,
         "iat": not _is_moment(claims.get("iat")) or claims["iat"] - LEEWAY > now,
         "nbf": not _is_moment(claims.get("nbf", 0)) or claims.get("nbf", 0) - LEEWAY > now,
-        "sub": not isinstance(claims.get("sub"), str) or not 0 < len(claims["sub"]) <= 255,
+        "sub": not _is_subject(claims.get("sub")),
     }
     if wrong := [name for name, is_wrong in faults.items() if is_wrong]:
         raise _refused(chosen, f"its ID token has a wrong {' and '.join(wrong)}")
@@ -139,7 +142,12 @@ def _verified(chosen: Provider, about: dict[str, Any], id_token: object, nonce: 
 
 
 def _is_moment(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST
+
+
+def _is_subject(value: object) -> bool:
+    """OIDC Core §2: at most 255 ASCII characters. MariaDB would take `ada ` for `ada`, and PostgreSQL no NUL."""
+    return isinstance(value, str) and SUBJECT.fullmatch(value) is not None
 
 
 def _decoded(chosen: Provider, jwks_uri: str, id_token: str) -> dict[str, Any]:

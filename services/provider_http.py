@@ -18,6 +18,8 @@ SILENCE_SECONDS = 5
 """How long each step may take: connecting, and every read."""
 WHOLE_SECONDS = 10.0
 MOST_BYTES = 256 * 1024
+NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What the libraries raise over an answer that means nothing: `"expires_in": 1e999` is an OverflowError."""
 log = logging.getLogger(__name__)
 
 
@@ -99,7 +101,7 @@ def _asked(provider: Provider, ask: Any) -> dict[str, Any]:
     """Every way in which a provider can fail is one of two answers to our caller; the log has the kind of fault."""
     try:
         found: dict[str, Any] = ask()
-    except (OAuthError, _Excess, JSONDecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (OAuthError, _Excess, JSONDecodeError, *NONSENSE) as error:
         log.warning("provider %s answered wrongly: %s", provider.name, type(error).__name__)
         raise OauthFailed from error
     except RequestException as error:
