@@ -20,7 +20,7 @@ import environment
 from app import create_app
 from database import Base, db, in_transaction, unit_of_work
 from extensions import limiter
-from services import clock
+from services import clock, provider_http
 from tests.parts import mariadb, postgresql
 from tests.parts.missing import Missing
 from tests.parts.smtp import MailServer
@@ -34,6 +34,7 @@ SECRETS = {
 ROOMY = {"RATELIMIT_DEFAULT": "100000 per day", "RATELIMIT_SENSITIVE": "10000 per minute", "BCRYPT_LOG_ROUNDS": "4"}
 UPLOADS = tempfile.TemporaryDirectory(prefix="latchkey-uploads-")
 """Of this test process; gone when it ends."""
+ASK: Callable[..., Any] = provider_http._Bounded.send
 HASHPW: Callable[[bytes, bytes], bytes] = bcrypt.hashpw
 
 
@@ -140,3 +141,14 @@ def no_hash_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
         return HASHPW(password, salt)
 
     monkeypatch.setattr(bcrypt, "hashpw", watched)
+
+
+@pytest.fixture(autouse=True)
+def no_provider_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that is slow would make every other writer wait."""
+
+    def watched(*given: Any, **options: Any) -> Any:
+        assert not in_transaction(), "a transaction is open while a provider is asked"
+        return ASK(*given, **options)
+
+    monkeypatch.setattr(provider_http._Bounded, "send", watched)
