@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 from config import Provider
 from errors import OauthFailed, ProviderNotConfigured
 from extensions import settings
-from services import clock, mint, provider_http
+from services import clock, mint, provider_connections, provider_http
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
 """Signatures of a key pair only: `none` and HMAC cannot come in."""
@@ -84,6 +84,11 @@ def new_errand() -> Errand:
 
 def person(chosen: Provider, code: str, errand: Errand) -> Person:
     """Redeems the code and reads who it is. Raises OauthFailed, ProviderUnavailable."""
+    with provider_connections.within(provider_http.WHOLE_SECONDS):
+        return _asked_for(chosen, code, errand)
+
+
+def _asked_for(chosen: Provider, code: str, errand: Errand) -> Person:
     about = metadata(chosen)
     answer = provider_http.exchanged(
         chosen,

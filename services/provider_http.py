@@ -9,14 +9,16 @@ from authlib.integrations.requests_client import OAuth2Session
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import JSONDecodeError, RequestException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError
 
 from config import Provider
 from errors import OauthFailed, ProviderUnavailable
+from services import provider_connections
 
 SILENCE_SECONDS = 5
 """How long each step may take: connecting, and every read."""
 WHOLE_SECONDS = 10.0
+"""How long one answer may take, and all that one sign-in asks for."""
 MOST_BYTES = 256 * 1024
 NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 """What the libraries raise over an answer that means nothing: `"expires_in": 1e999` is an OverflowError."""
@@ -24,37 +26,45 @@ log = logging.getLogger(__name__)
 
 
 class _Excess(RequestException):
-    """More than a provider has to say, or elsewhere than at the address it was asked at."""
+    """More than a provider has to say, or not as it was asked for."""
 
 
 class _Bounded(HTTPAdapter):
     """Reads the whole answer itself, up to the bounds, so that what is built on it never waits or grows."""
 
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": provider_connections.PlainPool,
+            "https": provider_connections.SecurePool,
+        }
+
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        began = time.monotonic()
-        options |= {"stream": True, "timeout": SILENCE_SECONDS}
-        response = super().send(request, *args, **options)
-        try:
-            if response.is_redirect:
-                raise _Excess("a redirect")
-            response._content = _content(response.raw, began)
-        except HTTPError as error:
-            raise RequestException from error
-        finally:
-            response.close()
+        with provider_connections.cut_off_after(WHOLE_SECONDS) as until:
+            options |= {"stream": True, "timeout": min(SILENCE_SECONDS, until - time.monotonic())}
+            response = super().send(request, *args, **options)
+            try:
+                if response.is_redirect:
+                    raise _Excess("a redirect")
+                response._content = _content(response.raw, until)
+            except DecodeError as error:
+                raise _Excess("an encoding that is none") from error
+            except HTTPError as error:
+                raise RequestException from error
+            finally:
+                response.close()
         return response
 
 
-def _content(raw: Any, began: float) -> bytes:
-    parts, total = [], 0
+def _content(raw: Any, until: float) -> bytes:
+    body = bytearray()
     while part := raw.read1(64 * 1024, decode_content=True):
-        parts.append(part)
-        total += len(part)
-        if total > MOST_BYTES:
+        body += part
+        if len(body) > MOST_BYTES:
             raise _Excess("a body above the bound")
-        if time.monotonic() - began > WHOLE_SECONDS:
-            raise RequestException("a body that does not end")
-    return b"".join(parts)
+    if time.monotonic() >= until:  # it may have been cut off, which looks like its end
+        raise RequestException("a body that does not end")
+    return bytes(body)
 
 
 def session(provider: Provider, redirect_uri: str) -> OAuth2Session:
