@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -19,6 +20,9 @@ from services import clock, mint, provider_connections, provider_http
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
 """Signatures of a key pair only: `none` and HMAC cannot come in."""
 LEEWAY = 60
+NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
+ADDRESSES = NEEDED | {"userinfo_endpoint"}
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LATEST = 2**53
 """Beyond it are no moments, but numbers that arithmetic fails on."""
 SUBJECT = re.compile(r"(?! )[\x20-\x7e]{1,255}(?<! )")
@@ -106,14 +110,26 @@ def metadata(chosen: Provider) -> dict[str, Any]:
 
     def fetch() -> dict[str, Any]:
         found = provider_http.fetched(chosen, chosen.discovery_url)
-        wanted = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
-        if not all(isinstance(found.get(name), str) for name in wanted):
-            raise _refused(chosen, "its discovery document lacks a member")
+        if wrong := [name for name in {*NEEDED, *found} & ADDRESSES if not _is_safe(found.get(name))]:
+            raise _refused(chosen, f"its discovery document has no https address for {' and '.join(wrong)}")
         if f"{found['issuer'].rstrip('/')}/.well-known/openid-configuration" != chosen.discovery_url:
             raise _refused(chosen, "its discovery document names another issuer")
         return found
 
     return _remembered((chosen.name, chosen.discovery_url), KEPT_SECONDS, fetch)
+
+
+def _is_safe(address: object) -> bool:
+    """Whether secrets may be sent and keys be taken there: by https, or on this machine."""
+    if not isinstance(address, str) or not re.fullmatch(r"[\x21-\x7e]+", address):
+        return False
+    try:
+        parts = urlsplit(address)
+        place = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return False
+    by_itself = not (parts.username or parts.fragment) and "\\" not in address
+    return bool(place) and by_itself and (parts.scheme == "https" or (parts.scheme == "http" and place in LOOPBACK))
 
 
 def _remembered(key: tuple[str, str], seconds: float, fetch: Callable[[], dict[str, Any]]) -> dict[str, Any]:
