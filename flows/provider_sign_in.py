@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from errors import InvalidToken, OauthFailed, Refusal, UsernameTaken
+from errors import InvalidToken, OauthFailed, Refusal, SignupClosed
+from extensions import settings
 from services import addresses, audit, identities, names, notices, openid, provider_visits, sign_ins, tickets, users
 from services.client import Client
 from services.openid import Errand, Person
@@ -21,6 +22,11 @@ class Visit:
     errand: Errand
     app_state: str | None
     link: dict[str, str] | None
+
+
+def look(provider: str) -> None:
+    """Raises ProviderNotConfigured."""
+    openid.provider(provider)
 
 
 def depart(provider: str, browser: str, app_state: str | None, ticket: str | None) -> str:
@@ -43,11 +49,9 @@ def come_back(provider: str, browser: str, state: str) -> Visit:
 
 def identify(provider: str, visit: Visit, code: str | None, issuer: str | None) -> Person:
     """Who came back, as the provider proves. Raises OauthFailed, ProviderUnavailable."""
-    chosen = openid.provider(provider)
-    # RFC 9207: an answer that names another issuer was meant for another provider.
-    if not code or (issuer is not None and issuer != openid.metadata(chosen)["issuer"]):
+    if not code:
         raise OauthFailed
-    return openid.person(chosen, code, visit.errand)
+    return openid.person(openid.provider(provider), code, issuer, visit.errand)
 
 
 def sign_in(person: Person, client: Client) -> Grant | Refusal:
@@ -95,12 +99,14 @@ def _account(person: Person, client: Client) -> Account:
 
 
 def _new(email: str, person: Person, client: Client) -> Account:
-    """An account without a password; the address is proved by the provider, so other links for it stop working."""
+    """An account without a password; the address is proved by the provider, so other links for it stop working.
+
+    Raises SignupClosed, UsernameTaken.
+    """
+    if not settings().signup_enabled:
+        raise SignupClosed
     username = identities.free_username(email)
-    try:
-        user_id = users.sign_up(username, email, None, first_name=person.first_name, last_name=person.last_name)
-    except UsernameTaken as error:
-        raise OauthFailed from error
+    user_id = users.sign_up(username, email, None, first_name=person.first_name, last_name=person.last_name)
     account = users.get(user_id)
     if account is None or not addresses.prove(account):
         raise OauthFailed

@@ -23,6 +23,7 @@ LEEWAY = 60
 NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
 ADDRESSES = NEEDED | {"userinfo_endpoint"}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+NAMES_ITSELF = "authorization_response_iss_parameter_supported"
 LATEST = 2**53
 """Beyond it are no moments, but numbers that arithmetic fails on."""
 SUBJECT = re.compile(r"(?! )[\x20-\x7e]{1,255}(?<! )")
@@ -86,13 +87,21 @@ def new_errand() -> Errand:
     return Errand(nonce=mint.secret(), code_verifier=mint.secret())
 
 
-def person(chosen: Provider, code: str, errand: Errand) -> Person:
-    """Redeems the code and reads who it is. Raises OauthFailed, ProviderUnavailable."""
+def person(chosen: Provider, code: str, issuer: str | None, errand: Errand) -> Person:
+    """Redeems the code, of an answer that names this issuer, and reads who it is. Raises OauthFailed, ProviderUnavailable."""
     with provider_connections.within(provider_http.WHOLE_SECONDS):
-        return _asked_for(chosen, code, errand)
+        _check_issuer(chosen, issuer)
+        return _redeemed(chosen, code, errand)
 
 
-def _asked_for(chosen: Provider, code: str, errand: Errand) -> Person:
+def _check_issuer(chosen: Provider, issuer: str | None) -> None:
+    """RFC 9207 §2.4: an answer that names another issuer, or none although this one promised to, was not meant for us."""
+    about = metadata(chosen)
+    if (issuer is not None or about.get(NAMES_ITSELF) is True) and issuer != about["issuer"]:
+        raise _refused(chosen, "the answer does not name this issuer")
+
+
+def _redeemed(chosen: Provider, code: str, errand: Errand) -> Person:
     about = metadata(chosen)
     answer = provider_http.exchanged(
         chosen,
