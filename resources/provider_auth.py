@@ -1,7 +1,7 @@
 """`/auth/<provider>`, its callback and link, and `/auth/exchange`."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode, urlsplit
 
 from flask import Response, request
@@ -16,6 +16,8 @@ from errors import (
     ProviderNotConfigured,
     ProviderUnavailable,
     Refusal,
+    SignupClosed,
+    UsernameTaken,
 )
 from extensions import settings
 from flows import provider_link, provider_sign_in
@@ -28,6 +30,7 @@ from services import mint
 from services.openid import Person
 
 COOKIE_SECONDS = 600
+PORTS = {"http": 80, "https": 443}
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 BROKEN = (ProviderNotConfigured, OauthFailed, ProviderUnavailable)
 
@@ -37,6 +40,7 @@ class DepartureQuery(Query):
         Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="given back to FRONTEND_URL as it is")] | None
     ) = None
     ticket: Annotated[str, Field(max_length=200, description="what POST /auth/<provider>/link put here")] | None = None
+    here: Annotated[Literal["1"], Field(description="put here by the redirect to this host, which is made once")] | None = None
 
 
 class ProviderDeparture(Resource):
@@ -45,13 +49,16 @@ class ProviderDeparture(Resource):
     @contract(query=DepartureQuery, status=302, refuses=(InvalidToken, *BROKEN))
     def get(self, query: DepartureQuery, provider: str) -> Response:
         """Send the browser to the provider."""
-        base = urlsplit(settings().address)
-        if request.host != base.netloc:
-            # The cookie must be set where the provider sends the browser back to.
-            return answers.redirect(f"{settings().address}/auth/{provider}?{request.query_string.decode('ascii', 'replace')}")
+        provider_sign_in.look(provider)
+        if request.method == "HEAD":
+            return answers.empty()
+        if not (_is_own_host() or query.here):
+            # The cookie must be set where the provider sends the browser back to. A proxy may hide the host: not for ever.
+            asked = query.model_dump(exclude_none=True) | {"here": "1"}
+            return answers.redirect(f"{settings().address}/auth/{provider}?{urlencode(asked)}")
         browser = _browser() or mint.secret()
         answer = answers.redirect(provider_sign_in.depart(provider, browser, query.state, query.ticket))
-        secure = base.scheme == "https"
+        secure = settings().over_https
         answer.set_cookie(_cookie(), browser, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/")
         return answer
 
@@ -71,19 +78,28 @@ class ProviderArrival(Resource):
     def dispatch_request(self, **path: str) -> Response:
         """Where there is a page, it is told everything, also what went wrong."""
         try:
-            return super().dispatch_request(**path)
+            return self._settled(**path)
         except Refusal as refused:
             if not settings().frontend_url:
                 raise
             return self._to_page(error=refused.code)
 
+    def _settled(self, **path: str) -> Response:
+        """Once more where somebody else has taken the name or the identity between our look and our writing."""
+        try:
+            return super().dispatch_request(**path)
+        except (UsernameTaken, ProviderAlreadyLinked):
+            return super().dispatch_request(**path)
+
     @contract(
         answer=answers.TokenAnswer,
-        refuses=(*SIGN_IN_REFUSALS, ProviderAlreadyLinked, *BROKEN),
+        refuses=(*SIGN_IN_REFUSALS, SignupClosed, ProviderAlreadyLinked, *BROKEN),
         also={302: "A code, or what went wrong, for the page at FRONTEND_URL."},
     )
     def get(self, provider: str) -> answers.TokenAnswer | Refusal | Response:
         """Where the provider sends the browser back to: signs in, or takes a code to the page at FRONTEND_URL."""
+        if request.method == "HEAD":
+            return answers.empty()  # the visit is for the GET that follows
         visit, person = self._arrived(provider)
         if settings().frontend_url:
             return self._to_page(code=provider_sign_in.code_for(person, visit, self.client))
@@ -144,8 +160,18 @@ class Exchange(Resource):
         return answers.empty() if found is None else answers.outcome(found, "Signed in.")
 
 
+def _is_own_host() -> bool:
+    """Whether the browser asked at BASE_URL's host, which it spells in lower case and without the scheme's own port."""
+    own = urlsplit(settings().address)
+    try:
+        asked = urlsplit(f"{own.scheme}://{request.host}")
+        return (asked.hostname, asked.port or PORTS[own.scheme]) == (own.hostname, own.port or PORTS[own.scheme])
+    except ValueError:
+        return False
+
+
 def _cookie() -> str:
-    return "__Host-latchkey_visit" if settings().address.startswith("https://") else "latchkey_visit"
+    return "__Host-latchkey_visit" if settings().over_https else "latchkey_visit"
 
 
 def _browser() -> str | None:
