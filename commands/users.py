@@ -131,7 +131,7 @@ def deactivate(name: str) -> None:
         accounts.change(account.id, {"is_active": False})
         sessions.end_all(account.id, "account_inactive")
         tickets.void(account.id, *tickets.OF_CREDENTIALS)
-        notices.tell("account_deactivated", account.id, OPERATOR)
+        notices.tell("account_deactivated", account, OPERATOR)
     click.echo(f"{account.username} is inactive, and its sessions have ended.")
 
 
@@ -163,7 +163,7 @@ def make_admin(name: str) -> None:
     account = account_of(name)
     with _change(account, "made_admin"):
         accounts.change(account.id, {"is_admin": True})
-        notices.tell("made_admin", account.id, OPERATOR)
+        notices.tell("made_admin", account, OPERATOR)
     click.echo(f"{account.username} is an admin.")
 
 
@@ -199,7 +199,7 @@ def reset_mfa(name: str) -> None:
             raise click.ClickException("No second factor is on.")
         recovery_codes.void(account.id)
         sessions.end_all(account.id, "mfa_changed")
-        notices.tell("mfa_disabled", account.id, OPERATOR)
+        notices.tell("mfa_disabled", account, OPERATOR)
     click.echo(f"{account.username} signs in without a second factor.")
 
 
@@ -218,5 +218,5 @@ def set_email(name: str, email: str) -> None:
         if account.email_confirmed_at is None or not addresses.move(account, email):
             raise click.ClickException("The address has an account, or NAME is not confirmed.")
         tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME, tickets.CHANGE_EMAIL)
-        notices.tell(letters.EMAIL_CHANGED, account.id, OPERATOR, email=account.email)
+        notices.tell(letters.EMAIL_CHANGED, account, OPERATOR)
     click.echo(f"{account.username} has the address {email}.")

@@ -30,7 +30,7 @@ def _change(account: Account, email: str, client: Client) -> None:
     tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME)
     audit.record("email_changed", client, user_id=account.id)
     if away_since is None:
-        notices.tell(letters.EMAIL_CHANGED, account.id, client, email=account.email)
+        notices.tell(letters.EMAIL_CHANGED, account, client)
     else:
         _forget_the_way_there(account, away_since)
 

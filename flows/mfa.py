@@ -72,4 +72,4 @@ def _turned(how: Literal["mfa_enabled", "mfa_disabled"], signed_in: SignedIn, cl
     """The other sessions end: somebody else may hold one."""
     sessions.end_all(signed_in.account.id, "mfa_changed", but=signed_in.session_id)
     audit.record(how, client, user_id=signed_in.account.id, session_id=signed_in.session_id)
-    notices.tell(how, signed_in.account.id, client, email=signed_in.account.email)
+    notices.tell(how, signed_in.account, client)

@@ -27,4 +27,4 @@ def change(signed_in: SignedIn, current: str, new: str, client: Client) -> None:
     tickets.void(account.id, *tickets.OF_CREDENTIALS)
     sessions.end_all(account.id, "password_changed", but=signed_in.session_id)
     audit.record("password_changed", client, user_id=account.id, session_id=signed_in.session_id)
-    notices.tell("password_changed", account.id, client, email=account.email)
+    notices.tell("password_changed", account, client)

@@ -39,7 +39,7 @@ def redeem(token: str, password: str, client: Client) -> None:
     tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL)
     sessions.end_all(account.id, "password_reset")
     audit.record("password_reset", client, user_id=account.id)
-    notices.tell("password_changed", account.id, client)
+    notices.tell("password_changed", account, client)
 
 
 def _proved(account: Account, client: Client) -> bool:

@@ -62,5 +62,5 @@ def _wanted(account: Account, email: str, client: Client) -> str | None:
     if names.address_key(email) == names.address_key(account.email):
         return None
     outbox.order(letters.CHANGE_EMAIL, user_id=account.id, email=email)
-    notices.tell("email_change_asked", account.id, client, email=account.email)
+    notices.tell("email_change_asked", account, client)
     return email

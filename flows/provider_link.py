@@ -27,4 +27,4 @@ def end(signed_in: SignedIn, provider: str, client: Client) -> None:
     if not users.has_password(account.id) and not identities.of(account.id):
         raise LastSignInMethod
     audit.record("provider_unlinked", client, user_id=account.id, session_id=signed_in.session_id, provider=provider)
-    notices.tell("provider_unlinked", account.id, client, provider=provider)
+    notices.tell("provider_unlinked", account, client, provider=provider)

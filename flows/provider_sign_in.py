@@ -118,4 +118,4 @@ def _new(email: str, person: Person, client: Client) -> Account:
 def _link(account: Account, client: Client, provider: str, issuer: str, subject: str) -> None:
     identities.link(account.id, provider, issuer, subject)
     audit.record("provider_linked", client, user_id=account.id, provider=provider)
-    notices.tell("provider_linked", account.id, client, provider=provider)
+    notices.tell("provider_linked", account, client, provider=provider)

@@ -47,7 +47,7 @@ def _give_back(account: Account, email: str, client: Client) -> None:
     users.set_hash(account.id, None)
     sessions.end_all(account.id, "revoked_by_user")
     audit.record("email_change_undone", client, user_id=account.id)
-    notices.tell("email_change_undone", account.id, client)
+    notices.tell("email_change_undone", account, client, email=email)
     outbox.order(letters.RESET, email=email)
 
 

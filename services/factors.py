@@ -53,7 +53,7 @@ def _recovered(account: Account, client: Client) -> tuple[str, ...]:
     attempts.clear(attempts.TOTP, users.aim(account))
     audit.record("recovery_code_used", client, user_id=account.id)
     left = recovery_codes.left(account.id)
-    notices.tell("recovery_code_used", account.id, client, left=str(left))
+    notices.tell("recovery_code_used", account, client, left=str(left))
     if left == FEW_LEFT:
-        notices.tell("recovery_codes_low", account.id, client, left=str(left))
+        notices.tell("recovery_codes_low", account, client, left=str(left))
     return AMR[RECOVERY_CODE]

@@ -190,7 +190,7 @@ def _deleted(account: Account) -> Written:
 
 
 def _notice(kind: str, order: dict[str, str]) -> Written | None:
-    """To the address that the account had when it happened, where the order names it; else to its present one."""
+    """To the address that the account had when it happened."""
     account = users.get(order["user_id"])
     if account is None:
         return None
@@ -201,7 +201,7 @@ def _notice(kind: str, order: dict[str, str]) -> Written | None:
     values = {"title": subject, "sentence": sentence.format_map(order), "order": order}
     unlink = order["provider"] if kind == "provider_linked" else None
     link = _hosted("not-me", tickets.issue(tickets.NOT_ME, account.id, NOT_ME_SECONDS, about=unlink))
-    return _rendered(order.get("email", account.email), "notice", NOT_ME_SECONDS, bound=kind, link=link, **values)
+    return _rendered(order["email"], "notice", NOT_ME_SECONDS, bound=kind, link=link, **values)
 
 
 def _is_news(account: Account, order: dict[str, str]) -> bool:

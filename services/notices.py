@@ -2,15 +2,16 @@
 
 from services import clock, devices, outbox
 from services.client import Client
+from services.users import Account
 
 
-def tell(kind: str, user_id: str, client: Client, **about: str) -> None:
-    """Orders the notice in the caller's unit of work. `kind`: a key of `letters.NOTICES`.
+def tell(kind: str, account: Account, client: Client, **about: str) -> None:
+    """Orders the notice in the caller's unit of work, to the address that the account has now. `kind`: of `letters`.
 
-    `email`: the address to tell. Without it the notice follows the account: whoever moves the account to an address of his
-    before the notice is written would get it instead of the owner.
+    Were the address looked up when the notice is written, whoever moves the account to one of his own before would get it
+    instead of the owner.
     """
-    outbox.order(kind, user_id=user_id, **circumstances(client), **about)
+    outbox.order(kind, **{"user_id": account.id, "email": account.email} | circumstances(client) | about)
 
 
 def circumstances(client: Client) -> dict[str, str]:

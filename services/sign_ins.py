@@ -75,5 +75,5 @@ def _open(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
     if not users.is_unchanged(account):
         raise InvalidCredentials
     grant = sessions.open_for(account, amr, client)
-    notices.tell("new_device", account.id, client)
+    notices.tell("new_device", account, client)
     return grant
