@@ -85,10 +85,12 @@ class ProviderArrival(Resource):
             return self._to_page(error=refused.code)
 
     def _settled(self, **path: str) -> Response:
-        """Once more where somebody else has taken the name or the identity between our look and our writing."""
+        """Once more where somebody may have taken name, address or identity between our look and our writing."""
         try:
             return super().dispatch_request(**path)
-        except (UsernameTaken, ProviderAlreadyLinked):
+        except (UsernameTaken, ProviderAlreadyLinked, OauthFailed):
+            if self.person is None:
+                raise
             return super().dispatch_request(**path)
 
     @contract(
