@@ -12,6 +12,7 @@ import time_machine
 from services import openid
 from tests.parts.hostile_provider import TOKEN, Realm, hostile_provider, send
 from tests.resources.conftest import Door
+from tests.resources.cookie_page import ACCESS, REFRESH, Page
 from tests.resources.problem import code_of
 from tests.visitors import Visitor, ada, settings_of, told
 
@@ -303,3 +304,32 @@ def test_a_head_request_leaves_the_visit_as_it_is(door: Door, realm: Realm) -> N
     cookie = {"Cookie": f"latchkey_visit={visitor.cookies['latchkey_visit']}", "Host": "127.0.0.1:5000"}
     door.ask("HEAD", f"/auth/google/callback?{query}", headers=cookie)
     assert visitor.open(f"/auth/google/callback?{query}").status_code == 200
+
+
+def test_by_cookie_the_exchange_sets_the_cookies_and_the_link_wants_the_csrf_token(build: Build, realm: Realm) -> None:
+    door = build(FRONTEND_URL=PAGE, JWT_TOKEN_LOCATION="cookies", **settings_of(realm.discovery_url))
+    page = Page(door)
+    answer = page.ask("POST", "/auth/exchange", {"code": told(Visitor(door).sign_in(realm, **ada()))["code"]})
+    assert (answer.status_code, set(page.cookies)) == (200, {ACCESS, REFRESH})
+    assert {"csrf_access_token", "csrf_refresh_token"} < set(answer.get_json())
+    assert not {"access_token", "refresh_token"} & set(answer.get_json())
+    other = settings_of(realm.discovery_url, "example") | {"OIDC_PROVIDERS": "google,example"}
+    both = build(FRONTEND_URL=PAGE, JWT_TOKEN_LOCATION="cookies", **settings_of(realm.discovery_url), **other)
+    page.door = both
+    assert code_of(page.ask("POST", "/auth/example/link")) == "csrf_failed"
+    url = page.ask("POST", "/auth/example/link", csrf=page.access_csrf).get_json()["authorization_url"]
+    visitor = Visitor(both)
+    back = realm.sign_in(visitor.leave(url.removeprefix(_address(both))), **ada(sub="ada elsewhere"))
+    code = told(visitor.open(f"/auth/example/callback?{back}"))["code"]
+    assert code_of(page.ask("POST", "/auth/exchange", {"code": code})) == "invalid_token"
+    assert page.ask("POST", "/auth/exchange", {"code": code}, csrf=page.access_csrf).status_code == 204
+    assert page.ask("GET", "/profile").get_json()["oauth_providers"] == ["example", "google"]
+
+
+def test_by_cookie_the_callback_itself_sets_them(build: Build, realm: Realm) -> None:
+    door = build(JWT_TOKEN_LOCATION="cookies", **settings_of(realm.discovery_url))
+    visitor = Visitor(door)
+    answer = visitor.sign_in(realm, **ada())
+    assert (answer.status_code, "access_token" in answer.get_json()) == (200, False)
+    assert {ACCESS, REFRESH} < set(visitor.cookies)
+    assert visitor.open("/profile").get_json()["email"] == "ada@example.org"
