@@ -61,8 +61,9 @@ def _database(value: object) -> object:
 
 def _names(value: object) -> object:
     parts = _ring(value)
-    if isinstance(parts, tuple) and not all(re.fullmatch(r"[a-z][a-z0-9]{0,30}", part) for part in parts):
-        raise ValueError("must be lower-case names such as google,example")
+    # `exchange` is a path of ours beneath /auth.
+    if isinstance(parts, tuple) and not all(re.fullmatch(r"(?!exchange$)[a-z][a-z0-9]{0,30}", part) for part in parts):
+        raise ValueError("must be lower-case names such as google,example; exchange is none")
     return parts
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from config import BREACH_LINE, GMAIL, LONGEST_BREACH_LINE, PLACEHOLDER, ROOT, SECRETS, Provider, Settings
 
 ALIASES = {"google_discovery_url": "SERVER_METADATA_URL"}
+WELL_KNOWN = "/.well-known/openid-configuration"
 PARTS = ("client_id", "client_secret", "discovery_url")
 EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_sensitive", "log_file"}
 
@@ -42,7 +43,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate({name: value for name, value in values.items() if name not in wrong})
     providers, more = _providers(environ, settings)
     settings = settings.model_copy(update={"oidc": providers})
-    faults += more
+    faults += [fault for fault in more if fault not in faults]
     told = {fault.partition(":")[0] for fault in faults}
     faults += [fault for fault in _cross_faults(settings) if fault.partition(":")[0] not in told]
     if faults:
@@ -80,27 +81,38 @@ def _providers(environ: Mapping[str, str], settings: Settings) -> tuple[dict[str
     found: dict[str, Provider] = {}
     faults: list[str] = []
     for name in settings.oidc_providers:
-        prefix, fault = "GOOGLE" if name == "google" else f"OIDC_{name.upper()}", list[str]()
-        if name != "google":
-            secret, fault = _secret(environ, f"{prefix}_CLIENT_SECRET")
-            given = (environ.get(f"{prefix}_CLIENT_ID"), secret, environ.get(f"{prefix}_DISCOVERY_URL"))
-        elif settings.google_client_id:
-            given = (settings.google_client_id, settings.google_client_secret, settings.google_discovery_url)
-        else:
-            continue
+        prefix = _prefix(name)
+        secret, unread = _secret(environ, f"{prefix}_CLIENT_SECRET")
+        given = (environ.get(f"{prefix}_CLIENT_ID"), secret, environ.get(f"{prefix}_DISCOVERY_URL"))
+        if name == "google":
+            given = (settings.google_client_id, secret, settings.google_discovery_url)
+            if not settings.google_client_id:
+                continue
         try:
             found[name] = Provider.model_validate(dict(zip(PARTS, given, strict=True)) | {"name": name})
         except ValidationError as error:
-            wrong = [str(item["loc"][0]) for item in error.errors()]
-            fault += [f"{prefix}_{part.upper()}: is not set, or not valid. The provider's console shows it." for part in wrong]
-        faults += fault
+            parts = [str(item["loc"][0]) for item in error.errors()]
+            wrong = [part for part in parts if part != "client_secret" or not unread]
+            faults += [f"{prefix}_{part.upper()}: is not set, or not valid. The provider's console shows it." for part in wrong]
+        faults += unread
     return found, faults
+
+
+def _prefix(name: str) -> str:
+    """What the names of a provider's settings begin with."""
+    return "GOOGLE" if name == "google" else f"OIDC_{name.upper()}"
 
 
 def _provider_faults(settings: Settings) -> list[str]:
     """A document that came over plain http could name anybody's keys."""
-    plain = [provider for provider in settings.oidc.values() if not _is_safe(provider.discovery_url)]
-    return [f"{provider.name.upper()}: its discovery URL is not https. Use the provider's https address." for provider in plain]
+    faults = []
+    for provider in settings.oidc.values():
+        name = f"{_prefix(provider.name)}_DISCOVERY_URL"
+        if not _is_safe(provider.discovery_url):
+            faults.append(f"{name}: is not https. Use the provider's https address.")
+        elif not provider.discovery_url.endswith(WELL_KNOWN):
+            faults.append(f"{name}: is no discovery document. Its address ends with {WELL_KNOWN} everywhere.")
+    return faults
 
 
 def _is_safe(address: str) -> bool:
