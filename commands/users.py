@@ -33,11 +33,17 @@ named = click.argument("name")
 
 @contextmanager
 def _change(account: Account, kind: Kind) -> Iterator[None]:
-    """One unit of work with its audit fact; a refusal becomes a sentence and nothing is written."""
+    """One unit of work with its audit fact."""
+    with _plainly(), unit_of_work():
+        yield
+        audit.record(kind, OPERATOR, user_id=account.id)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """A refusal becomes a sentence, and nothing is written."""
     try:
-        with unit_of_work():
-            yield
-            audit.record(kind, OPERATOR, user_id=account.id)
+        yield
     except ValidationFailed as refused:
         said = [sentence for sentences in refused.errors.values() for sentence in sentences]
         raise click.ClickException(" ".join(said)) from refused
@@ -94,7 +100,7 @@ def create(username: str, email: str, admin: bool) -> None:
         username, email = names.username(username), names.address(email)
     except names.Malformed as fault:
         raise click.ClickException(str(fault)) from fault
-    with unit_of_work():
+    with _plainly(), unit_of_work():
         account = _made(username, email)
         if admin:
             accounts.change(account.id, {"is_admin": True})
@@ -104,8 +110,6 @@ def create(username: str, email: str, admin: bool) -> None:
 
 
 def _made(username: str, email: str) -> Account:
-    if not accounts.is_username_free(username):
-        raise click.ClickException("The user name is taken.")
     account = accounts.get(accounts.sign_up(username, email, None))
     if account is None or not addresses.prove(account):
         raise click.ClickException("The address has an account.")
@@ -213,6 +217,8 @@ def set_email(name: str, email: str) -> None:
         email = names.address(email)
     except names.Malformed as fault:
         raise click.ClickException(str(fault)) from fault
+    if email == account.email:
+        raise click.ClickException("NAME has this address already.")
     with _change(account, "email_changed"):
         addresses.want(account.id, email)
         if account.email_confirmed_at is None or not addresses.move(account, email):

@@ -169,6 +169,8 @@ def _code(account: Account, purpose: str, session_id: str | None) -> Written:
 
 def _email_changed(order: dict[str, str]) -> Written | None:
     """To the address that the account had: with the link that undoes the change."""
+    if users.get(order["user_id"]) is None:
+        return None
     undo = _hosted("undo", tickets.issue(tickets.UNDO_EMAIL, order["user_id"], UNDO_SECONDS, about=order["email"]))
     return _rendered(order["email"], "email_changed", UNDO_SECONDS, link=undo, order=order)
 
