@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from app import create_app
 from database import db, unit_of_work
+from model import User
 from services import sessions
 from tests.attacks import doors, loops
 from tests.attacks.doors import call
@@ -16,6 +18,7 @@ from tests.attacks.loops import Minted
 from tests.conftest import settings_with
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
+from tests.people import PASSWORD
 
 pytestmark = pytest.mark.timeout(1500)  # the full figures take their time
 AFTERWARDS = 0.2
@@ -41,7 +44,22 @@ def _end_all(app: Flask, pair: list[Service], other: str, tokens: dict[str, Any]
             assert sessions.end_all(user, "revoked_by_admin") >= 1
 
 
-WAYS: dict[str, End] = {"logout": _logout, "DELETE /sessions": _from_another_session, "end_all": _end_all}
+def _deactivate(app: Flask, pair: list[Service], other: str, tokens: dict[str, Any]) -> None:
+    result = app.test_cli_runner().invoke(args=["users", "deactivate", "ada"])
+    assert (result.exit_code, result.output) == (0, "ada is inactive, and its sessions have ended.\n")
+
+
+def _delete(app: Flask, pair: list[Service], other: str, tokens: dict[str, Any]) -> None:
+    assert call(pair[1], "DELETE", "/profile", {"password": PASSWORD}, other).status == 204
+
+
+WAYS: dict[str, End] = {
+    "logout": _logout,
+    "DELETE /sessions": _from_another_session,
+    "end_all": _end_all,
+    "deactivation": _deactivate,
+    "deletion": _delete,
+}
 
 
 @pytest.fixture
@@ -103,6 +121,8 @@ def _ended_while_refreshing(app: Flask, pair: list[Service], end: End) -> tuple[
         end(app, pair, other, tokens)
         ended = time.monotonic()
         time.sleep(AFTERWARDS)
+    with app.app_context(), unit_of_work():  # what has ended stays so, also where the account is opened again
+        db.session.execute(update(User).values(is_active=True, deleted_at=None))
     return minted, ended
 
 

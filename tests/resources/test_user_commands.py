@@ -1,0 +1,259 @@
+"""`flask users …`, `flask outbox …`, `flask sessions …`: what they print, change, note and mail, and what they refuse."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pyotp
+import pytest
+import time_machine
+
+from services import clock
+from tests.people import PASSWORD
+from tests.resources.conftest import Door
+from tests.resources.test_commands import run
+
+ADA = "ada@example.org"
+NO_SUCH = "Error: No account has this user name or address.\n"
+ON_ONE = ("show", "activate", "deactivate", "end-sessions", "make-admin", "confirm", "unlock", "reset-mfa")
+
+
+def facts(door: Door) -> list[tuple[str, str]]:
+    """Kind and agent of everything that the operator did, in order."""
+    found = sorted(door.rows("audit_facts"), key=lambda row: (row["time"], row["id"]))
+    return [(row["kind"], row["user_id"]) for row in found if row["user_agent"] == "command line" and row["ip"] == ""]
+
+
+def subjects(door: Door, address: str = ADA) -> list[str]:
+    return [mail.subject for mail in door.mail_to(address)]
+
+
+def written(door: Door) -> dict[str, Any]:
+    """Everything that a refused command must leave alone."""
+    return {table: door.rows(table) for table in door.counts()} | {"facts": facts(door)}
+
+
+@pytest.fixture
+def ada(door: Door) -> str:
+    """Her id."""
+    door.account(first_name="Ada")
+    return str(door.user()["id"])
+
+
+def test_accounts_are_listed_a_line_each(door: Door, ada: str) -> None:
+    door.sign_up("pen", "pen@example.org")
+    door.account("bea", "bea@example.org")
+    door.account("cleo", "cleo@example.org")
+    run(door, "users", "deactivate", "bea")
+    run(door, "users", "delete", "--yes", "cleo")
+    code, said = run(door, "users", "list")
+    lines = {line.split("\t")[1]: line.split("\t") for line in said.splitlines()}
+    assert code == 0
+    assert {name: line[3] for name, line in lines.items()} == {
+        "ada": "active",
+        "pen": "pending",
+        "bea": "inactive",
+        "cleo": "deleted",
+    }
+    assert lines["ada"][:3] == [ada, "ada", ADA]
+    assert lines["ada"][4].endswith("+00:00")
+    assert {line.split("\t")[1] for line in run(door, "users", "list", "--inactive")[1].splitlines()} == {"bea", "cleo"}
+
+
+def test_an_account_is_shown_by_user_name_or_address_without_secrets(door: Door, ada: str) -> None:
+    door.tokens()
+    before = written(door)
+    code, said = run(door, "users", "show", "ADA@example.org")
+    shown = dict(line.split("\t") for line in said.splitlines())
+    assert (code, shown["id"], shown["email"], shown["state"], shown["roles"]) == (0, ada, ADA, "active", "user")
+    assert (shown["live_sessions"], shown["has_password"], shown["pending_email"], shown["mfa_enabled_at"]) == (
+        "1",
+        "True",
+        "",
+        "",
+    )
+    assert "$2b$" not in said
+    assert run(door, "users", "show", "ada") == (0, said)
+    assert written(door) == before
+
+
+@pytest.mark.parametrize("command", ON_ONE)
+def test_an_unknown_name_is_said_and_changes_nothing(door: Door, ada: str, command: str) -> None:
+    before = written(door)
+    for name in ("nobody", "nobody@example.org", "", ada):
+        assert run(door, "users", command, name) == (1, NO_SUCH)
+    assert run(door, "users", "delete", "--yes", "nobody") == (1, NO_SUCH)
+    assert run(door, "users", "set-email", "nobody", "new@example.org") == (1, NO_SUCH)
+    assert run(door, "users", command)[0] == 2
+    assert written(door) == before
+
+
+def test_an_account_is_made_without_a_password_and_its_owner_sets_one(door: Door) -> None:
+    code, said = run(door, "users", "create", "bea", "bea@example.org", "--admin")
+    user = door.user("bea")
+    assert (code, said, user["is_admin"], user["password_hash"]) == (0, f"{user['id']}\n", True, None)
+    assert facts(door) == [("signed_up", user["id"])]
+    link = next(link for link in door.mail_to("bea@example.org")[0].links if "/reset-password/" in link)
+    path = link.removeprefix(door.app.extensions["settings"].address)
+    assert door.login("bea").status_code == 401
+    assert door.post(path, {"password": PASSWORD}).status_code == 200
+    access, _ = door.tokens("bea")
+    assert door.get("/profile", access).get_json()["roles"] == ["user", "admin"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("ADA", "new@example.org"), "The user name is taken. Choose another user name."),
+        (("bea", "ADA@example.org"), "The address has an account."),
+        (("a b", "new@example.org"), "Use 3 to 32 of the letters"),
+        (("bea", "nonsense"), "Give an e-mail address such as"),
+    ],
+)
+def test_no_account_is_made_of_what_is_taken_or_malformed(door: Door, ada: str, words: tuple[str, str], fault: str) -> None:
+    before = written(door)
+    code, said = run(door, "users", "create", *words)
+    assert (code, said.startswith(f"Error: {fault}"), said.count("\n")) == (1, True, 1)
+    assert written(door) == before
+
+
+def test_deactivation_ends_sessions_at_once_and_keeps_everybody_out(door: Door, ada: str) -> None:
+    access, refresh = door.tokens()
+    door.post("/forgot-password", {"email": ADA})
+    reset = door.mail_to(ADA)[-1].links[0].removeprefix(door.app.extensions["settings"].address)
+    assert run(door, "users", "deactivate", "ada") == (0, "ada is inactive, and its sessions have ended.\n")
+    for method, path, token in (("GET", "/profile", access), ("POST", "/refresh", refresh)):
+        answer = door.ask(method, path, token=token)
+        assert (answer.status_code, answer.get_json()["reason"]) == (401, "account_inactive")
+    assert door.login().get_json()["code"] == "account_inactive"
+    assert door.login(password="wrong-horse-battery").get_json()["code"] == "invalid_credentials"
+    assert door.post(reset, {"password": "another-horse-battery"}).status_code == 400
+    assert subjects(door)[-1] == "Latchkey: your account was deactivated"
+    assert run(door, "users", "activate", ADA) == (0, "ada is active.\n")
+    assert door.login().status_code == 200
+    assert door.get("/profile", access).status_code == 401, "what has ended stays so"
+    assert facts(door) == [("account_deactivated", ada), ("account_activated", ada)]
+
+
+def test_a_deleted_account_can_be_taken_back_by_its_owner(door: Door, ada: str) -> None:
+    access, _ = door.tokens()
+    before = written(door)
+    code, said = run(door, "users", "delete", "ada")
+    assert (code, "Aborted" in said) == (1, True), "nobody said yes"
+    assert written(door) == before
+    assert run(door, "users", "delete", "--yes", "ada") == (0, "ada is deleted.\n")
+    assert door.get("/profile", access).get_json()["reason"] == "account_deleted"
+    assert door.login().get_json()["code"] == "account_inactive"
+    mail = door.mail_to(ADA)[-1]
+    link = next(link for link in mail.links if "/undo/" in link).removeprefix(door.app.extensions["settings"].address)
+    assert door.post(link).status_code == 200
+    assert door.login().status_code == 200
+    assert facts(door) == [("account_deleted", ada)]
+
+
+def test_sessions_of_one_and_of_everybody_end(door: Door, ada: str) -> None:
+    door.account("bea", "bea@example.org")
+    tokens = [door.tokens()[0], door.tokens()[0], door.tokens("bea")[0]]
+    assert run(door, "users", "end-sessions", "ada") == (0, "2 sessions have ended.\n")
+    answers = [door.get("/profile", token) for token in tokens]
+    assert [answer.status_code for answer in answers] == [401, 401, 200]
+    assert answers[0].get_json()["reason"] == "revoked_by_admin"
+    door.post("/forgot-password", {"email": ADA})
+    reset = door.mail_to(ADA)[-1].links[0].removeprefix(door.app.extensions["settings"].address)
+    assert run(door, "sessions", "end-all")[0] == 1
+    assert door.get("/profile", tokens[2]).status_code == 200, "nobody said yes"
+    assert run(door, "sessions", "end-all", "--yes") == (0, "1 sessions have ended; 1 links and codes are void.\n")
+    assert door.get("/profile", tokens[2]).get_json()["reason"] == "revoked_by_admin"
+    assert door.post(reset, {"password": "another-horse-battery"}).status_code == 400
+    assert facts(door) == [("signed_out_by_operator", ada), ("everybody_signed_out", None)]
+    assert door.login().status_code == 200
+
+
+def test_an_admin_is_one_from_the_next_refresh_on_and_is_told(door: Door, ada: str) -> None:
+    _, refresh = door.tokens()
+    assert run(door, "users", "make-admin", "ada") == (0, "ada is an admin.\n")
+    access = door.post("/refresh", token=refresh).get_json()["access_token"]
+    assert door.get("/profile", access).get_json()["roles"] == ["user", "admin"]
+    assert subjects(door)[-1] == "Latchkey: your account has the role admin"
+    assert facts(door) == [("made_admin", ada)]
+
+
+def test_the_operator_vouches_for_an_address_once_and_never_for_a_taken_one(door: Door, ada: str) -> None:
+    door.sign_up("pen", "pen@example.org")
+    door.sign_up("rival", ADA)
+    assert run(door, "users", "confirm", "pen") == (0, "pen is confirmed.\n")
+    assert door.login("pen").status_code == door.login("pen@example.org").status_code == 200
+    assert facts(door) == [("email_confirmed", door.user("pen")["id"])]
+    before = written(door)
+    for name in ("pen", "rival", "ada"):
+        code, said = run(door, "users", "confirm", name)
+        assert (code, said) == (1, "Error: It is confirmed already, or its address has another account.\n")
+    assert written(door) == before
+
+
+def test_a_lost_second_factor_is_turned_off_with_the_sessions(door: Door, ada: str) -> None:
+    assert run(door, "users", "reset-mfa", "ada") == (1, "Error: No second factor is on.\n")
+    access, _ = door.tokens()
+    app = pyotp.TOTP(door.post("/mfa", token=access).get_json()["mfa_secret"])
+    codes = door.post("/mfa", {"mfa_code": app.now()}, access).get_json()["recovery_codes"]
+    waiting = door.login().get_json()["mfa_token"]
+    assert run(door, "users", "reset-mfa", "ada") == (0, "ada signs in without a second factor.\n")
+    assert door.get("/profile", access).get_json()["reason"] == "mfa_changed"
+    assert door.login().status_code == 200
+    assert door.post("/login", {"mfa_token": waiting, "mfa_code": codes[0]}).status_code in (200, 401)
+    assert "Latchkey: the second factor was turned off" in subjects(door)
+    assert facts(door) == [("mfa_disabled", ada)]
+
+
+def test_an_address_is_set_and_the_old_one_can_undo_it(door: Door, ada: str) -> None:
+    assert run(door, "users", "set-email", "ada", "New@example.org") == (0, "ada has the address New@example.org.\n")
+    assert (door.login("new@example.org").status_code, door.login(ADA).status_code) == (200, 401)
+    link = next(link for link in door.mail_to(ADA)[-1].links if "/undo/" in link)
+    assert facts(door) == [("email_changed", ada)]
+    assert door.post(link.removeprefix(door.app.extensions["settings"].address)).status_code == 200
+    assert door.user()["email"] == ADA
+
+
+def test_an_address_that_is_taken_held_present_or_malformed_is_not_set(door: Door, ada: str) -> None:
+    door.account("bea", "bea@example.org")
+    door.sign_up("pen", "pen@example.org")
+    run(door, "users", "set-email", "bea", "moved@example.org")
+    door.deliver()
+    before = written(door)
+    for name, email in (
+        ("ada", "moved@example.org"),
+        ("ada", "BEA@example.org"),  # held until bea can undo no more
+        ("ada", ADA),
+        ("ada", "nonsense"),
+        ("pen", "free@example.org"),
+    ):
+        code, said = run(door, "users", "set-email", name, email)
+        assert (code, said.startswith("Error: "), said.count("\n")) == (1, True, 1), email
+        assert written(door) == before, email
+
+
+def test_an_account_under_deletion_is_still_the_operators(door: Door, ada: str) -> None:
+    run(door, "users", "delete", "--yes", "ada")
+    for command in ("show", "activate", "deactivate", "end-sessions", "unlock"):
+        assert run(door, "users", command, "ada")[0] == 0, command
+    assert run(door, "users", "delete", "--yes", "ada")[0] == 0
+    assert door.login().get_json()["code"] == "account_inactive"
+
+
+def test_letters_are_listed_without_what_they_say_and_tried_again(build: Callable[..., Door]) -> None:
+    door = build(MAIL_PORT="9", MAIL_TIMEOUT="1")  # nobody listens there
+    door.sign_up()
+    code, said = run(door, "outbox", "list")
+    letter, kind, state, tries, due = said.strip().split("\t")
+    assert (code, kind, state, tries) == (0, "confirmation", "ordered", "0")
+    door.deliver()
+    assert run(door, "outbox", "list")[1].split("\t")[:4] == [letter, "confirmation", "written", "1"]
+    assert run(door, "outbox", "retry") == (0, "1 letters are due now.\n")
+    assert run(door, "outbox", "retry") == (0, "0 letters are due now.\n")
+    with time_machine.travel(clock.now() + timedelta(days=8)):
+        door.deliver()
+    assert run(door, "outbox", "list") == (0, "")
+    listed = run(door, "outbox", "list", "--all")[1]
+    assert listed.split("\t")[:3] == [letter, "confirmation", "void"]
+    assert all(secret not in said + listed for secret in (ADA, "ada", "/confirm/"))
+    assert due
