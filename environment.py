@@ -85,7 +85,7 @@ def _providers(environ: Mapping[str, str], settings: Settings) -> tuple[dict[str
         secret, unread = _secret(environ, f"{prefix}_CLIENT_SECRET")
         given = (environ.get(f"{prefix}_CLIENT_ID"), secret, environ.get(f"{prefix}_DISCOVERY_URL"))
         if name == "google":
-            given = (settings.google_client_id, secret, settings.google_discovery_url)
+            given = (settings.google_client_id, settings.google_client_secret, settings.google_discovery_url)
             if not settings.google_client_id:
                 continue
         try:
