@@ -1,6 +1,7 @@
 """`flask doctor`."""
 
 import click
+from flask.cli import with_appcontext
 
 from errors import Refusal
 from extensions import settings
@@ -8,12 +9,14 @@ from services import openid
 
 
 @click.command()
+@with_appcontext
 def doctor() -> None:
     """Tell what is wrong before users do. So far: the settings, and the providers that people sign in with."""
     click.echo("ok     the settings")
     faults = [_examined(name) for name in settings().oidc]
     if not settings().oidc:
-        click.echo("ok     no provider is set up; for Google set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET")
+        register = f"register this redirect URI there: {openid.redirect_uri('google')}"
+        click.echo(f"ok     no provider is set up; for Google {register}, then set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET")
     if any(faults):
         raise SystemExit(1)
 
