@@ -161,7 +161,8 @@ class Settings(BaseModel):
         GOOGLE, description="the provider's discovery document; `SERVER_METADATA_URL` means the same"
     )
     oidc_providers: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
-        ("google",), description="providers at `/auth/<name>`; each but `google` has its own `OIDC_<NAME>_…`, see below"
+        ("google",),
+        description="providers at `/auth/<name>`; each but `google` has `OIDC_<NAME>_CLIENT_ID`, `…_SECRET`, `…_DISCOVERY_URL`",
     )
     oidc: dict[str, Provider] = Field({}, exclude=True, description="what `environment` gathered of all providers")
 
