@@ -1,7 +1,7 @@
 """The body of the one call that takes a file: JSON with a `data:` URI, or multipart with the file (RFC 7578)."""
 
 from io import BytesIO
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import request
 from werkzeug.datastructures import MultiDict
@@ -33,7 +33,7 @@ def _fields(raw: bytes) -> dict[str, Any]:
     boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
     parser = MultiPartParser(max_form_memory_size=json_gate.MOST_BYTES, max_form_parts=MOST_PARTS)
     try:
-        texts, files = parser.parse(BytesIO(raw), boundary, len(raw)) if boundary else _malformed()
+        texts, files = parser.parse(BytesIO(raw), boundary, len(raw))
     except RequestEntityTooLarge as error:
         raise PayloadTooLarge from error
     except (ValueError, LookupError) as error:
@@ -45,10 +45,6 @@ def _fields(raw: bytes) -> dict[str, Any]:
     if any(mark in text for mark in "\0\ufffd" for text in texts.values()):
         raise MalformedJson("Send text in UTF-8, without NUL.")
     return found
-
-
-def _malformed() -> NoReturn:
-    raise ValueError("no boundary")
 
 
 def _once(several: "MultiDict[str, Any]") -> dict[str, Any]:
