@@ -1,7 +1,7 @@
 """Connections that end in time, wherever they are then, and that take no endless head.
 
-A time-out of each read is not enough: an answer's head, the sizes of its chunks and a TLS handshake are read by one call of
-the library's, and their bytes may come one by one. A head may have 6 MB, for the library's bound is of lines.
+A time-out of each read is not enough: an answer's head and the sizes of its chunks are read by one call of the library's, and
+their bytes may come one by one. A head may have 6 MB, for the library's bound is of lines.
 """
 
 import http.client
@@ -67,7 +67,7 @@ def _cut(twins: list[socket.socket]) -> None:
 
 
 def _noted(connected: socket.socket) -> socket.socket:
-    """A twin is kept, because TLS takes the socket itself over before it has shaken hands."""
+    """A twin is kept, because TLS takes the socket itself over."""
     if _thread.twins is not None:
         _thread.twins.append(connected.dup())
     return connected
