@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.attacks import doors
 from tests.attacks.doors import at_once, call
 from tests.parts.service import Service
@@ -32,6 +34,7 @@ def test_two_workers_send_each_letter_once(uri: str, smtp: dict[str, str], mail_
     assert doors.look(uri, "SELECT state, count(*) FROM letters GROUP BY state") == [("sent", LETTERS)]
 
 
+@pytest.mark.alone
 def test_a_slow_mail_server_slows_nobody_down(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> None:
     mail_server.clear()
     mail_server.delay = 3.0

@@ -228,6 +228,7 @@ def test_a_picture_without_area_is_refused(app: Flask) -> None:
         assert _is_refused(images.gif_with(b"", (65535, 65535)))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("name", "bound"), [("pixels", 0.2), ("scans", 1.0), ("chunks", 1.0)])
 def test_bombs_are_refused_from_the_header_twenty_at_once(target: Target, name: str, bound: float) -> None:
     """The best of three rounds, since other work on this machine is not the service's."""

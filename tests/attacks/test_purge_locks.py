@@ -42,6 +42,7 @@ def app(uri: str, door: Service) -> Iterator[Flask]:
             engine.dispose()
 
 
+@pytest.mark.alone
 def test_a_login_never_waits_until_the_scheduled_work_is_done(
     app: Flask, door: Service, uri: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
