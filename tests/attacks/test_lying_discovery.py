@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,9 +144,9 @@ def test_a_handshake_of_one_byte_a_second_is_cut_off(door: Door, monkeypatch: py
 
 
 def _drip(server: socket.socket) -> None:
-    """The head of a TLS record of 16 KiB, and then its bytes."""
+    """The head of a TLS record of 16 KiB, and then its bytes, until nobody listens any more."""
     connection, _ = server.accept()
-    with connection:
+    with connection, suppress(OSError):
         for byte in b"\x16\x03\x03\x40\x00" + bytes(20):
             connection.sendall(bytes([byte]))
             time.sleep(0.5)
