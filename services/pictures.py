@@ -52,7 +52,7 @@ TURNS = {
 BROKEN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, EOFError, struct.error, zlib.error)
 """Pillow has no one exception for a bad file."""
 _room = BoundedSemaphore(AT_ONCE)
-"""A picture of the greatest size takes some 100 MB while it is drawn."""
+"""A picture of the greatest size takes some 200 MB while it is drawn."""
 
 
 def from_data_uri(text: str) -> bytes:

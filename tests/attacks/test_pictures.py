@@ -283,7 +283,7 @@ def test_great_pictures_at_once_are_drawn_two_by_two(target: Target) -> None:
         f" slowest health {slowest[0]:.2f} s"
     )
     assert all(answer.status == 200 or (answer.code == "busy" and answer.headers["Retry-After"]) for answer in answers)
-    assert growth[0] / MIB < 450
+    assert growth[0] / MIB < 600  # twice a hundred million bytes, each once more while it is made smaller
     assert [path.suffix for path in target.folder.glob("*")] == [".png"]
 
 
