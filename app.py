@@ -2,16 +2,15 @@
 
 import logging
 import os
-import re
 import sys
-import time
 from typing import Any, NoReturn
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import commands
+import edge
 import errors
 import extensions
 import logs
@@ -19,12 +18,11 @@ import sqlite
 from config import ROOT, Settings
 from database import db, engine_options, reader_options, was_lost
 from environment import SettingsRefused, environment, load
-from resources import pages, problems, routes
+from resources import problems, routes
 from resources.json_gate import MOST_BYTES
-from resources.utils import Api, Resource, has_page
-from services import mint, signing
+from resources.utils import Api, has_page
+from services import signing
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 BY_STATUS: dict[int, type[errors.Refusal]] = {
     400: errors.MalformedJson,
     404: errors.NotFound,
@@ -33,16 +31,6 @@ BY_STATUS: dict[int, type[errors.Refusal]] = {
     415: errors.UnsupportedMediaType,
     429: errors.RateLimited,
 }
-EXPOSED = [
-    "Session-Idle-Expires",
-    "Retry-After",
-    "X-Request-ID",
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "WWW-Authenticate",
-]
-ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID"]
 log = logging.getLogger("latchkey")
 
 
@@ -60,10 +48,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         # No x_host: a forwarded host would end in mailed links.
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
-    _frame(app, settings)  # first: what the extensions refuse has a request id too, and what they add is seen last
+    edge.frame(app, settings)  # first: what the extensions refuse has a request id too, and what they add is seen last
     _bind_extensions(app, settings)
+    edge.allow_origins(app, settings)
     routes.register(Api(app, catch_all_404s=False))
-    _limit(app, settings)
+    edge.limit(app, settings)
     _render_errors(app)
     commands.register(app)
     _check_keys(app)
@@ -108,80 +97,6 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     if settings.sqlalchemy_database_uri.startswith("sqlite"):
         with app.app_context():
             sqlite.prepare(db.engines[None], db.engines["reader"], settings.sqlite_synchronous)
-    origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
-    extensions.cors.init_app(
-        app,
-        origins="*" if "*" in origins else [_exactly(origin) for origin in origins if origin],
-        send_wildcard="*" in origins,
-        supports_credentials=settings.takes_cookies and "*" not in origins,
-        vary_header=True,
-        allow_headers=ALLOWED,
-        expose_headers=EXPOSED,
-        max_age=600,
-    )
-
-
-def _exactly(address: str) -> re.Pattern[str]:
-    """The address's origin and nothing else; Flask-CORS guesses from a plain string whether it is a pattern."""
-    return re.compile(re.escape("/".join(address.split("/")[:3])) + r"\Z")
-
-
-def _limit(app: Flask, settings: Settings) -> None:
-    """A route's own limit replaces the defaults, so sensitive routes state both. Preflights and the service are free."""
-    both = ";".join(filter(None, (settings.ratelimit_default, settings.ratelimit_sensitive)))
-    for rule in app.url_map.iter_rules():
-        view = app.view_functions[rule.endpoint]
-        resource: type[Resource] | None = getattr(view, "view_class", None)
-        if resource is None or not resource.limited:
-            extensions.limiter.exempt(view)
-        elif resource.sensitive and both:
-            app.view_functions[rule.endpoint] = _limited(view, both)
-    extensions.limiter.request_filter(lambda: request.method == "OPTIONS")
-
-
-def _limited(view: Any, limits: str) -> Any:
-    limited: Any = extensions.limiter.limit(limits)(view)
-    limited.view_class = view.view_class
-    return limited
-
-
-def _frame(app: Flask, settings: Settings) -> None:
-    """What every request begins and every answer ends with."""
-
-    @app.before_request
-    def begin() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else mint.identifier()
-        g.style_nonce = mint.secret()
-        g.began = time.perf_counter()
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        response.headers["X-Request-ID"] = g.request_id
-        response.vary.add("Origin")
-        if expires := g.get("idle_expires"):
-            response.headers["Session-Idle-Expires"] = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
-        if own := g.get("retry_after"):
-            response.headers["Retry-After"] = own  # Flask-Limiter puts its own window there, a day
-        elif response.status_code not in (429, 503):
-            response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers.setdefault("Content-Security-Policy", pages.policy())
-        response.headers.setdefault("Cache-Control", "no-store")
-        # The rule, not the path: a path may hold a link's secret.
-        rule = request.url_rule.rule if request.url_rule else "-"
-        taken = (time.perf_counter() - g.began) * 1000
-        log.info("%s %s %d in %.0f ms", request.method, rule, response.status_code, taken)
-        return response
-
-    @app.context_processor
-    def names() -> dict[str, str]:
-        return {
-            "service": settings.service_name,
-            "style_nonce": g.get("style_nonce", ""),
-            "request_id": g.get("request_id", "-"),
-        }
 
 
 def _render_errors(app: Flask) -> None:

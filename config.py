@@ -5,10 +5,11 @@ Each field is one environment variable of the same name in capitals; `environmen
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from setting_kinds import Boolean, Database, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
 
 ROOT = Path(__file__).resolve().parent
 GMAIL = "smtp.gmail.com"
@@ -17,66 +18,6 @@ SECRETS = ("secret_key", "wtf_csrf_secret_key", "jwt_secret_key", "password_pepp
 PLACEHOLDER = re.compile(r"change.?me|placeholder|example|your[-_ ]|replace|default|^secret|^password", re.IGNORECASE)
 BREACH_LINE = re.compile(rb"[0-9A-Fa-f]{40}(:[0-9]{1,20})?(\r?\n)?")
 LONGEST_BREACH_LINE = 64
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
-
-
-def _boolean(value: object) -> object:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if isinstance(value, str):
-        if value.lower() not in words:
-            raise ValueError("must be one of true, false, 1, 0, yes, no")
-        return words[value.lower()]
-    return value
-
-
-def _ring(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _origins(value: object) -> object:
-    parts = _ring(value)
-    if isinstance(parts, tuple) and any(part != "*" and not ORIGIN.fullmatch(part) for part in parts):
-        raise ValueError("must be origins such as https://app.example.org, comma-separated, without a path")
-    return parts
-
-
-def _web_address(value: object) -> object:
-    if isinstance(value, str):
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("must be an address such as https://auth.example.org")
-        return value.rstrip("/")
-    return value
-
-
-def _database(value: object) -> object:
-    """Plain names mean the drivers that are installed: psycopg 3 and PyMySQL."""
-    if isinstance(value, str):
-        value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
-        value = re.sub(r"^(mysql|mariadb)://", "mysql+pymysql://", value)
-        if not re.match(r"(sqlite|postgresql\+psycopg|mysql\+pymysql)://", value):
-            raise ValueError("must begin with sqlite:///, postgresql:// or mysql://")
-    return value
-
-
-def _names(value: object) -> object:
-    parts = _ring(value)
-    # `exchange` is a path of ours beneath /auth.
-    if isinstance(parts, tuple) and not all(re.fullmatch(r"(?!exchange$)[a-z][a-z0-9]{0,30}", part) for part in parts):
-        raise ValueError("must be lower-case names such as google,example; exchange is none")
-    return parts
-
-
-def _locations(value: object) -> object:
-    """One spelling for both orders."""
-    parts = _ring(value)
-    return ",".join(sorted(set(parts), reverse=True)) if isinstance(parts, tuple) else value
-
-
-Boolean = Annotated[bool, BeforeValidator(_boolean)]
-Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
-Seconds = Annotated[int, Field(gt=0)]
-WebAddress = Annotated[str, BeforeValidator(_web_address)]
 
 
 class Provider(BaseModel):
@@ -117,12 +58,12 @@ class Settings(BaseModel):
     jwt_algorithm: Literal["HS256", "EdDSA", "ES256"] = Field(
         "HS256", description="signs tokens; `EdDSA` and `ES256` with key files, so that others can verify"
     )
-    jwt_private_keys: Annotated[tuple[str, ...], BeforeValidator(_ring)] = Field(
+    jwt_private_keys: Paths = Field(
         (), description="PEM files for `EdDSA` or `ES256`, comma-separated: the first signs, all verify"
     )
     jwt_issuer: str | None = Field(None, description="claim `iss`; `BASE_URL` where not set")
     jwt_audience: str = Field("latchkey", min_length=1, description="claim `aud`")
-    jwt_token_location: Annotated[Literal["headers", "cookies", "headers,cookies"], BeforeValidator(_locations)] = Field(
+    jwt_token_location: TokenLocation = Field(
         "headers", description="where tokens travel: `headers`, `cookies`, or `headers,cookies` for both"
     )
     jwt_cookie_samesite: Literal["Lax", "Strict", "None"] = Field(
@@ -137,7 +78,7 @@ class Settings(BaseModel):
     fresh_seconds: Seconds = Field(600, description="how recent a sign-in the calls that change credentials want, seconds")
     session_max_seconds: Seconds = Field(2592000, description="a session's absolute end, seconds after sign-in")
 
-    sqlalchemy_database_uri: Annotated[str, BeforeValidator(_database)] = Field(
+    sqlalchemy_database_uri: Database = Field(
         "sqlite:///user.db", repr=False, description="database; also `postgresql://`, `postgres://`, `mysql://`"
     )
     db_pool_size: int = Field(5, ge=1, description="connections kept open, for each worker")
@@ -150,9 +91,7 @@ class Settings(BaseModel):
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"
     )
     frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
-    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = Field(
-        (), description="exact origins that may call, comma-separated; `*` for all, without cookies"
-    )
+    cors_origins: Origins = Field((), description="exact origins that may call, comma-separated; `*` for all, without cookies")
     trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies append to `X-Forwarded-For`")
 
     google_client_id: str | None = Field(None, description="turns Google sign-in on; from the Google Cloud Console")
@@ -160,7 +99,7 @@ class Settings(BaseModel):
     google_discovery_url: WebAddress = Field(
         GOOGLE, description="the provider's discovery document; `SERVER_METADATA_URL` means the same"
     )
-    oidc_providers: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+    oidc_providers: Names = Field(
         ("google",),
         description="providers at `/auth/<name>`; each but `google` has `OIDC_<NAME>_CLIENT_ID`, `…_SECRET`, `…_DISCOVERY_URL`",
     )

@@ -1,0 +1,73 @@
+"""The kinds of values that settings have, each read from the text of an environment variable."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+
+
+def _boolean(value: object) -> object:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if isinstance(value, str):
+        if value.lower() not in words:
+            raise ValueError("must be one of true, false, 1, 0, yes, no")
+        return words[value.lower()]
+    return value
+
+
+def _ring(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(value: object) -> object:
+    parts = _ring(value)
+    if isinstance(parts, tuple) and any(part != "*" and not ORIGIN.fullmatch(part) for part in parts):
+        raise ValueError("must be origins such as https://app.example.org, comma-separated, without a path")
+    return parts
+
+
+def _web_address(value: object) -> object:
+    if isinstance(value, str):
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an address such as https://auth.example.org")
+        return value.rstrip("/")
+    return value
+
+
+def _database(value: object) -> object:
+    """Plain names mean the drivers that are installed: psycopg 3 and PyMySQL."""
+    if isinstance(value, str):
+        value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
+        value = re.sub(r"^(mysql|mariadb)://", "mysql+pymysql://", value)
+        if not re.match(r"(sqlite|postgresql\+psycopg|mysql\+pymysql)://", value):
+            raise ValueError("must begin with sqlite:///, postgresql:// or mysql://")
+    return value
+
+
+def _names(value: object) -> object:
+    parts = _ring(value)
+    # `exchange` is a path of ours beneath /auth.
+    if isinstance(parts, tuple) and not all(re.fullmatch(r"(?!exchange$)[a-z][a-z0-9]{0,30}", part) for part in parts):
+        raise ValueError("must be lower-case names such as google,example; exchange is none")
+    return parts
+
+
+def _locations(value: object) -> object:
+    """One spelling for both orders."""
+    parts = _ring(value)
+    return ",".join(sorted(set(parts), reverse=True)) if isinstance(parts, tuple) else value
+
+
+Boolean = Annotated[bool, BeforeValidator(_boolean)]
+Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
+Paths = Annotated[tuple[str, ...], BeforeValidator(_ring)]
+Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
+Seconds = Annotated[int, Field(gt=0)]
+TokenLocation = Annotated[Literal["headers", "cookies", "headers,cookies"], BeforeValidator(_locations)]
+WebAddress = Annotated[str, BeforeValidator(_web_address)]
