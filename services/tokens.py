@@ -4,9 +4,11 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import jwt
+from flask import current_app
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
@@ -17,6 +19,8 @@ from services import clock, signing
 
 ACCESS, REFRESH = "access", "refresh"
 LONGEST = 4096
+MOST_REMEMBERED = 4096
+"""Tokens whose signature is not checked again, the latest; some 5 MiB."""
 IDENTIFIERS = ("sub", "sid", "jti", "csrf")
 TIMES = ("iat", "nbf", "exp")
 
@@ -63,14 +67,16 @@ class Claims:
 def mint_access(grant: Grant) -> str:
     claims = _claims(grant, _derived("access", grant.refresh_jti), grant.access_from, grant.access_until)
     claims |= {"auth_time": int(grant.auth_time.timestamp()), "amr": list(grant.amr), "roles": list(grant.roles)}
-    token: str = create_access_token(grant.user_id, additional_claims=claims, additional_headers=_header())
-    return token
+    text: str = create_access_token(grant.user_id, additional_claims=claims, additional_headers=_header())
+    _remember(text, _said(claims | {"type": ACCESS, "sub": grant.user_id}))
+    return text
 
 
 def mint_refresh(grant: Grant) -> str:
     claims = _claims(grant, grant.refresh_jti, grant.moment, grant.refresh_until)
-    token: str = create_refresh_token(grant.user_id, additional_claims=claims, additional_headers=_header())
-    return token
+    text: str = create_refresh_token(grant.user_id, additional_claims=claims, additional_headers=_header())
+    _remember(text, _said(claims | {"type": REFRESH, "sub": grant.user_id}))
+    return text
 
 
 def _claims(grant: Grant, jti: str, begin: datetime, end: datetime) -> dict[str, Any]:
@@ -89,22 +95,53 @@ def _header() -> dict[str, str]:
 
 def read(text: str, *kinds: str) -> Claims:
     """A right-signed token of one of these kinds; raises TokenInvalid, or TokenExpired once everything else is right."""
-    if len(text) > LONGEST:
+    # PyJWT would take any number of added `=`, which RFC 7515 §2 leaves out: many texts of one token.
+    if len(text) > LONGEST or "=" in text:
         raise TokenInvalid
+    claims = _memory().get(text) or _remember(text, _verified(text))
+    if claims.kind not in kinds:
+        raise TokenInvalid
+    if claims.expires <= clock.now().timestamp():
+        raise TokenExpired
+    return claims
+
+
+class _Memory(dict[str, Claims]):
+    """What signatures proved, by the whole token. Whether the session lives is asked anew each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = Lock()
+
+
+def _memory() -> _Memory:
+    """This app's, in this process."""
+    found: _Memory | None = current_app.extensions.get("verified_tokens")
+    return current_app.extensions.setdefault("verified_tokens", _Memory()) if found is None else found
+
+
+def _remember(text: str, claims: Claims) -> Claims:
+    memory = _memory()
+    with memory.lock:
+        memory[text] = claims
+        if len(memory) > MOST_REMEMBERED:
+            del memory[next(iter(memory))]
+    return claims
+
+
+def _verified(text: str) -> Claims:
     try:
         claims = decode_token(text, allow_expired=True)
     except (PyJWTError, JWTExtendedException, ValueError, TypeError, KeyError, RecursionError) as error:
         raise TokenInvalid from error
-    if not _well_formed(claims) or claims["type"] not in kinds:
+    if not _well_formed(claims):
         raise TokenInvalid
-    if claims["exp"] <= clock.now().timestamp():
-        raise TokenExpired
     return _said(claims)
 
 
 def minted(text: str) -> Claims:
     """What a token says that was minted here a moment ago; nothing is checked."""
-    return _said(jwt.decode(text, options={"verify_signature": False}))
+    return _memory().get(text) or _said(jwt.decode(text, options={"verify_signature": False}))
 
 
 def _said(claims: dict[str, Any]) -> Claims:
