@@ -96,20 +96,22 @@ def reader_options(settings: Settings) -> dict[str, Any]:
     return engine_options(settings) | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
 
 
-def rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
-    """What a SELECT finds: inside the open transaction if there is one, else without any."""
-    return list(db.session.execute(statement).all()) if in_transaction() else committed_rows(statement)
+def rows(statement: Select[*tuple[Any, ...]], **given: Any) -> list[Row[*tuple[Any, ...]]]:
+    """What a SELECT finds: inside the open transaction if there is one, else without any. `given`: its `bindparam`s."""
+    if in_transaction():
+        return list(db.session.execute(statement, given).all())
+    return committed_rows(statement, **given)
 
 
-def committed_rows(statement: Select[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:
+def committed_rows(statement: Select[*tuple[Any, ...]], **given: Any) -> list[Row[*tuple[Any, ...]]]:
     """What a SELECT finds of what is committed by now, also inside an open transaction, whatever that has read before."""
     with db.engines["reader"].connect() as connection:
-        return list(connection.execute(statement).all())
+        return list(connection.execute(statement, given).all())
 
 
-def changed(statement: Update | Delete) -> int:
+def changed(statement: Update | Delete, **given: Any) -> int:
     """Runs one conditional UPDATE or DELETE in the unit of work; how many rows it changed decides who won."""
-    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    result = db.session.execute(statement, given, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE always gives one
     return result.rowcount
 
@@ -137,7 +139,8 @@ def in_pieces(statement: Update | Delete, due: ColumnElement[bool], *index: Inst
 
 
 def in_transaction() -> bool:
-    return db.session().in_transaction()
+    """Whether this unit of work has begun. A call that only reads never makes a session."""
+    return db.session.registry.has() and db.session().in_transaction()
 
 
 @dataclass
@@ -171,9 +174,11 @@ def unit_of_work() -> Iterator[None]:
     token = _work.set(work)
     try:
         yield
-        db.session.add_all(work.facts)
+        if work.facts:
+            db.session.add_all(work.facts)
         committing = True
-        db.session.commit()
+        if db.session.registry.has():
+            db.session.commit()
     except BaseException:
         db.session.rollback()
         _keep(work.facts)

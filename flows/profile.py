@@ -13,7 +13,7 @@ from services.users import Account
 
 def providers(signed_in: SignedIn) -> list[str]:
     """The providers that the account is linked to."""
-    return identities.of(signed_in.account.id)
+    return identities.of(signed_in.account.id) if signed_in.is_linked else []
 
 
 def is_picture(name: str) -> bool:

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, select, update
 
 from database import changed, db, in_pieces, rows
 from errors import SessionEnded, TokenInvalid, TokenReused
 from extensions import settings
-from model import Session, User
+from model import Identity, Session, User
 from services import activity, audit, clock, mint, users
 from services.client import Client
 from services.tokens import Claims, Grant
@@ -28,18 +28,32 @@ CHECKED = (
     Session.refreshed_at,
     Session.ended_at,
     Session.end_reason,
+    exists().where(Identity.user_id == Session.user_id).label("is_linked"),
+)
+FOUND = select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id).where(Session.id == bindparam("session_id"))
+"""Made once: every signed-in call asks it, and to make a statement takes longer than to ask it."""
+SPEND = (
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.ended_at.is_(None), Session.refresh_jti == bindparam("spent"))
+    .values(
+        refresh_jti=bindparam("successor"),
+        parent_jti=bindparam("spent"),
+        refreshed_at=bindparam("now"),
+        last_activity=bindparam("now"),
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A live session and whose it is."""
+    """A live session and whose it is. `is_linked`: whether the account has a provider."""
 
     session_id: str
     account: Account
     last_activity: datetime
     jti: str
     auth_time: int
+    is_linked: bool
 
     @property
     def is_fresh(self) -> bool:
@@ -85,7 +99,7 @@ def check(claims: Claims) -> SignedIn:
     row = _judged(claims)
     activity.touch(row.id)
     last_activity = activity.latest(row.id, row.last_activity)
-    return SignedIn(row.id, Account.of(row), last_activity, claims.jti, claims.auth_time)
+    return SignedIn(row.id, Account.of(row), last_activity, claims.jti, claims.auth_time, row.is_linked)
 
 
 def _judged(claims: Claims) -> Row[Any]:
@@ -105,8 +119,7 @@ def _judged(claims: Claims) -> Row[Any]:
 
 
 def _found(session_id: str) -> list[Row[Any]]:
-    joined = select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id)
-    return rows(joined.where(Session.id == session_id))
+    return rows(FOUND, session_id=session_id)
 
 
 def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
@@ -116,10 +129,8 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     refusal is returned, so that the end is committed.
     """
     row, successor, now = _judged(claims), mint.identifier(), clock.now()
-    live = (Session.id == claims.session_id, Session.ended_at.is_(None))
-    spend = update(Session).where(*live, Session.refresh_jti == claims.jti)
     activity.touch(row.id)
-    if changed(spend.values(refresh_jti=successor, parent_jti=claims.jti, refreshed_at=now, last_activity=now)):
+    if changed(SPEND, session_id=row.id, spent=claims.jti, successor=successor, now=now):
         return _grant(row, row.users_is_admin, refresh_jti=successor, moment=now)
     row = _judged(claims)
     in_grace = now <= row.refreshed_at + timedelta(seconds=settings().refresh_reuse_seconds)
