@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections import defaultdict
+from threading import BoundedSemaphore
 from typing import Any
 
 from authlib.integrations.base_client.errors import OAuthError
@@ -20,9 +22,13 @@ SILENCE_SECONDS = 5
 WHOLE_SECONDS = 10.0
 """How long one answer may take, and all that one sign-in asks for."""
 MOST_BYTES = 256 * 1024
+AT_ONCE = 4
+"""How many of this process may wait for one provider, so that one that hangs never takes every thread."""
+WAIT_SECONDS = 1.0
 NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 """What the libraries raise over an answer that means nothing: `"expires_in": 1e999` is an OverflowError."""
 log = logging.getLogger(__name__)
+_askers: defaultdict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(AT_ONCE))
 
 
 class _Excess(RequestException):
@@ -109,6 +115,10 @@ def _object(response: Response) -> dict[str, Any]:
 
 def _asked(provider: Provider, ask: Any) -> dict[str, Any]:
     """Every way in which a provider can fail is one of two answers to our caller; the log has the kind of fault."""
+    askers = _askers[provider.name]
+    if not askers.acquire(timeout=WAIT_SECONDS):
+        log.warning("provider %s is not asked: %d wait for it already", provider.name, AT_ONCE)
+        raise ProviderUnavailable
     try:
         found: dict[str, Any] = ask()
     except (OAuthError, _Excess, JSONDecodeError, *NONSENSE) as error:
@@ -117,4 +127,6 @@ def _asked(provider: Provider, ask: Any) -> dict[str, Any]:
     except RequestException as error:
         log.warning("provider %s cannot be reached: %s", provider.name, type(error).__name__)
         raise ProviderUnavailable from error
+    finally:
+        askers.release()
     return found

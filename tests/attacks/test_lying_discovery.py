@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -141,6 +142,25 @@ def test_a_handshake_of_one_byte_a_second_is_cut_off(door: Door, monkeypatch: py
         began = time.monotonic()
         assert refused(door) == DOWN
         assert time.monotonic() - began < 5
+
+
+def test_a_provider_that_hangs_holds_a_few_callers_and_the_rest_are_told_soon(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_http, "SILENCE_SECONDS", 4)
+    monkeypatch.setattr(provider_http, "WAIT_SECONDS", 0.5)
+    with socket.create_server((LOOPBACK, 0), backlog=32) as server:  # it takes connections, and says nothing
+        set_up(door, monkeypatch, Realm(f"http://{LOOPBACK}:{server.getsockname()[1]}/google"))
+
+        def taken(_: int) -> float:
+            began = time.monotonic()
+            assert refused(door) == DOWN
+            return time.monotonic() - began
+
+        with ThreadPoolExecutor(12) as pool:
+            waits = sorted(pool.map(taken, range(12)))
+    print(f"\nof 12 callers of a provider that hangs, {sum(wait > 3 for wait in waits)} waited; the rest {waits[7]:.1f} s")
+    assert [wait > 3 for wait in waits] == [False] * 8 + [True] * provider_http.AT_ONCE
 
 
 def _drip(server: socket.socket) -> None:
