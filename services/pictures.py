@@ -5,6 +5,7 @@ Nothing of the sent file survives but what it looks like: no metadata, no traili
 
 import base64
 import binascii
+import logging
 import os
 import re
 import struct
@@ -23,11 +24,12 @@ from sqlalchemy import select
 
 from config import ROOT
 from database import afterwards, rows
-from errors import Busy, InvalidImage, PayloadTooLarge
+from errors import Busy, InvalidImage, PayloadTooLarge, Unavailable
 from extensions import settings
 from model import User
 from services import clock, mint, picture_files
 
+log = logging.getLogger(__name__)
 FORMATS = ("PNG", "JPEG", "GIF")
 LONGEST_SIDE = 512
 QUALITY = 88
@@ -124,8 +126,22 @@ def _blendable(image: Image.Image) -> Image.Image:
 
 
 def keep(picture: bytes, suffix: str) -> str:
-    """Writes the file and returns its name; it is gone again if the unit of work is rolled back."""
+    """Writes the file and returns its name; it is gone again if the unit of work is rolled back.
+
+    Raises Unavailable where the disk is full or does not take it.
+    """
     name = f"{mint.secret()}.{suffix}"
+    try:
+        _write(name, picture)
+    except OSError as error:
+        log.error("a picture cannot be kept: %s", error.strerror)
+        raise Unavailable from error
+    afterwards(if_lost=_removing(name))
+    return name
+
+
+def _write(name: str, picture: bytes) -> None:
+    """Under a name beside, then renamed; a half-written one is left to `sweep`."""
     folder().mkdir(parents=True, exist_ok=True)
     beside = folder() / f".{name}.part"
     with beside.open("xb") as file:
@@ -134,8 +150,6 @@ def keep(picture: bytes, suffix: str) -> str:
         os.fsync(file.fileno())
     beside.rename(folder() / name)
     _make_durable(folder())
-    afterwards(if_lost=_removing(name))
-    return name
 
 
 def _make_durable(directory: Path) -> None:

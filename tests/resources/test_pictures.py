@@ -248,6 +248,20 @@ def test_too_many_pictures_at_once_are_told_to_come_back(gallery: Gallery, monke
     assert gallery.send(png()).status_code == 200
 
 
+def test_a_disk_that_takes_no_picture_costs_nothing_else(gallery: Gallery) -> None:
+    gallery.send(png())
+    before, aside = gallery.profile(), gallery.folder.with_name("aside")
+    gallery.folder.rename(aside)
+    gallery.folder.write_text("no folder")
+    answer = gallery.send(jpeg(), forms.text("first_name", "Eve"))
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    gallery.folder.unlink()
+    aside.rename(gallery.folder)
+    assert gallery.profile() == before
+    assert gallery.send(jpeg()).status_code == 200
+
+
 def test_a_picture_that_no_account_names_is_swept_once_it_is_old(gallery: Gallery) -> None:
     gallery.send(png())
     owned = gallery.files()[0].name
