@@ -1,6 +1,6 @@
 """`/login` and `/logout`."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from flask import Response
 from pydantic import Field
@@ -19,17 +19,25 @@ from errors import (
 )
 from flows import auth
 from resources import answers, carriage
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import NEEDED, MfaCode, Password
+from resources.problem_guide import AN_MFA_TOKEN
 from resources.utils import Resource
 
 NOT_HERE = "The second step takes only mfa_token and mfa_code."
 SIGN_IN_REFUSALS = (EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode, TooManyAttempts, Busy)
 
+NAME_AND_PASSWORD = {"username": "ada", "password": "correct-horse-battery"}
+
 
 class LoginBody(Body):
     """The first step has `username` and `password`, and may have `mfa_code`; the second has `mfa_token` and `mfa_code`."""
 
+    examples: ClassVar[Examples] = {
+        "Name and password": NAME_AND_PASSWORD,
+        "Both factors at once": NAME_AND_PASSWORD | {"mfa_code": "123456"},
+        "The second step": {"mfa_token": AN_MFA_TOKEN, "mfa_code": "123456"},
+    }
     username: Annotated[str, Field(max_length=320, examples=["ada"], description="user name or address")] | None = None
     password: Password | None = None
     mfa_token: Annotated[str, Field(max_length=200, description="what `mfa_required` gave")] | None = None
@@ -47,6 +55,7 @@ class LoginBody(Body):
 
 class Login(Resource):
     access = Access.OPEN
+    tag = "Sign up and sign in"
     sensitive = True
 
     @contract(body=LoginBody, answer=answers.TokenAnswer, refuses=(InvalidCredentials, TokenInvalid, *SIGN_IN_REFUSALS))
@@ -62,6 +71,7 @@ class Login(Resource):
 
 class Logout(Resource):
     access = Access.EITHER_TOKEN
+    tag = "Sign up and sign in"
 
     @contract(answer=answers.Message)
     def post(self) -> Response:

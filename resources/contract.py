@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from errors import Refusal
 
+Examples = dict[str, dict[str, Any]]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -24,9 +25,19 @@ class Access(Enum):
 
 
 class Body(BaseModel):
-    """A request body: strict types, and no field that the call does not know."""
+    """A request body: strict types, and no field that the call does not know.
+
+    `examples`: whole bodies by what they are for; without any, one is made of the examples of the fields that are needed.
+    """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+    examples: ClassVar[Examples] = {}
+
+    @classmethod
+    def worked_examples(cls) -> dict[str, dict[str, Any]]:
+        """Bodies that the call takes, by what they are for."""
+        needed = {name: field.examples for name, field in cls.model_fields.items() if field.is_required()}
+        return cls.examples or {"": {name: (examples or [""])[0] for name, examples in needed.items()}}
 
 
 class Nothing(Body):

@@ -15,6 +15,7 @@ CONFIRMED = "Your address is confirmed. You can sign in now."
 
 class Confirm(Resource):
     access = Access.OPEN
+    tag = "Sign up and sign in"
     page = True
 
     @contract(body=None, answer=answers.Message, refuses=(InvalidToken,), media=("text/html",))
@@ -44,6 +45,7 @@ class ResendBody(Body):
 
 class ResendConfirmation(Resource):
     access = Access.OPEN
+    tag = "Sign up and sign in"
     sensitive = True
 
     @contract(body=ResendBody, answer=answers.Message, status=202)

@@ -1,12 +1,14 @@
 """`/mfa` and `/mfa/recovery-codes`."""
 
+from typing import ClassVar
+
 from flask import Response
 from pydantic import BaseModel
 
 from errors import InvalidMfaCode, MfaAlreadyEnabled, MfaNotEnabled, Refusal, TooManyAttempts
 from flows import mfa
 from resources import answers
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import MfaCode
 from resources.utils import Resource
 
@@ -34,6 +36,7 @@ class RecoveryCodes(BaseModel):
 
 
 class SetUpBody(Body):
+    examples: ClassVar[Examples] = {"Begin": {}, "Turn it on": {"mfa_code": "123456"}}
     mfa_code: MfaCode | None = None
 
 
@@ -43,6 +46,7 @@ class CodeBody(Body):
 
 class Mfa(Resource):
     access = Access.SIGNED_IN
+    tag = "Second factors"
 
     @contract(answer=MfaState)
     def get(self) -> MfaState:
@@ -52,7 +56,7 @@ class Mfa(Resource):
 
     @contract(body=SetUpBody, answer=MfaAnswer, refuses=(MfaAlreadyEnabled, InvalidMfaCode), fresh=True)
     def post(self, body: SetUpBody) -> Response:
-        """Without a body: begin to set up an authenticator app, or begin anew. With a code of it: turn it on."""
+        """Set up an authenticator app. Without a body this begins, or begins anew; with a code of the app it turns it on."""
         if body.mfa_code is not None:
             codes = mfa.enable(self.signed_in, body.mfa_code, self.client)
             return answers.json({"message": "A second factor is on. Keep the recovery codes.", "recovery_codes": codes})
@@ -67,6 +71,7 @@ class Mfa(Resource):
 
 class RecoveryCodeSet(Resource):
     access = Access.SIGNED_IN
+    tag = "Second factors"
 
     @contract(body=CodeBody, answer=RecoveryCodes, refuses=CHECKED, fresh=True)
     def post(self, body: CodeBody) -> RecoveryCodes | Refusal:

@@ -79,6 +79,7 @@ def _rendered(page: _Page, status: int = 200) -> Response:
 
 class Undo(_OneButton):
     access = Access.OPEN
+    tag = "Links of notices"
 
     def page_of(self, token: str) -> _Page:
         return UNDONE[undo.look(token)]
@@ -99,6 +100,7 @@ class Undo(_OneButton):
 
 class NotMe(_OneButton):
     access = Access.OPEN
+    tag = "Links of notices"
 
     def page_of(self, token: str) -> _Page:
         not_me.look(token)

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the route table and the contracts that check the requests."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,36 +10,33 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
-import errors
-from errors import Refusal
 from extensions import settings
-from resources import carriage_document
+from resources import carriage_document, openapi_answers, openapi_requests
 from resources.contract import Access, Contract
+from resources.openapi_requests import REF
 from resources.utils import KINDS, Resource
 
 VERSION = "0.1.0"
-REF = "#/components/schemas/{model}"
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "reason": {"type": "string"},
-        "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
-    },
+INTRODUCTION = """\
+Accounts, sessions and second factors for an app of yours.
+
+**To try it:** `POST /login` (after `POST /signup` and the link in the mail), put its `access_token` into **Authorize**, and
+press *Try it out* at any call. `POST /refresh` wants the `refresh_token` there.
+
+**Errors** are problem documents (RFC 9457). A program decides by `code`; `type` is the address of a page about it.
+"""
+TAGS = {
+    "Sign up and sign in": "From a new account to tokens, and out again.",
+    "Passwords": "Forgotten and changed ones.",
+    "Second factors": "An authenticator app, recovery codes, and codes by mail.",
+    "Profile": "What a person tells of themselves, takes along, and deletes.",
+    "Sessions and record": "Where one is signed in, and what happened to the account.",
+    "Links of notices": "What the buttons in mails lead to.",
+    "Providers": "Sign-in with Google or any other OpenID provider.",
+    "Service": "What the service says of itself.",
 }
-BODY_REFUSALS = (
-    errors.MalformedJson,
-    errors.PayloadTooLarge,
-    errors.UnsupportedMediaType,
-    errors.ValidationFailed,
-)
-TOKEN_REFUSALS = (errors.AuthenticationRequired, errors.TokenExpired, errors.TokenInvalid, errors.SessionEnded)
+"""Each under which calls are listed, in their order."""
+FRESH = "Wants a sign-in of the last {minutes:g} minutes, else 401 `reauthentication_required`."
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -53,12 +51,15 @@ def document(app: Flask) -> dict[str, Any]:
         "info": {
             "title": f"{settings().service_name} API",
             "version": VERSION,
+            "description": INTRODUCTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": meaning} for name, meaning in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": _schemas(models) | {"Problem": PROBLEM},
+            "examples": openapi_answers.problem_examples(),
+            "schemas": _schemas(models) | {"Problem": openapi_answers.PROBLEM},
             "securitySchemes": carriage_document.schemes(),
         },
     }
@@ -92,76 +93,27 @@ def _path(rule: Rule) -> str:
 
 def _operation(rule: Rule, resource: type[Resource], method: str, declared: Contract) -> dict[str, Any]:
     access = resource.access_of(method)
+    told = " ".join((inspect.getdoc(getattr(resource, method)) or "").split())
     operation: dict[str, Any] = {
         "operationId": f"{method}{resource.__name__}",
-        "summary": (inspect.getdoc(getattr(resource, method)) or "").split("\n")[0],
-        "description": f"For {access.value}.",
-        "responses": _responses(resource, access, method, declared),
+        "tags": [resource.tag],
+        "summary": re.split("[.;] ", told)[0].removesuffix("."),
+        "description": " ".join([told, *_remarks(resource, access, declared)]),
+        "responses": openapi_answers.answers(resource, access, method, declared),
     }
-    if parameters := _parameters(rule, declared) + carriage_document.parameters(access, method, declared):
+    if parameters := openapi_requests.parameters(rule, declared) + carriage_document.parameters(access, method, declared):
         operation["parameters"] = parameters
     if access in KINDS:
         operation["security"] = carriage_document.security(access)
-    if declared.body and declared.body.model_fields:
-        schema = {"$ref": REF.format(model=declared.body.__name__)}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if body := openapi_requests.body(declared):
+        operation["requestBody"] = body
     return operation
 
 
-def _parameters(rule: Rule, declared: Contract) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in sorted(rule.arguments)
-    ]
-    if declared.query:
-        shape = declared.query.model_json_schema()
-        for name, schema in shape["properties"].items():
-            found.append({"name": name, "in": "query", "required": name in shape.get("required", []), "schema": _given(schema)})
-    return found
-
-
-def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter is left out, never null."""
-    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
-    if "anyOf" in kept:
-        kept |= next(kind for kind in kept.pop("anyOf") if kind != {"type": "null"})
-    return kept
-
-
-def _responses(resource: type[Resource], access: Access, method: str, declared: Contract) -> dict[str, Any]:
-    content: dict[str, Any] = {kind: {"schema": {}} for kind in declared.media}
-    if declared.answer:
-        forms = [{"$ref": REF.format(model=form.__name__)} for form in carriage_document.forms(declared.answer)]
-        content["application/json"] = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
-    answers: dict[str, Any] = {str(declared.status): {"description": "Done.", "content": content}}
-    answers |= {str(status): {"description": meaning} for status, meaning in declared.also.items()}
-    by_status: dict[int, list[type[Refusal]]] = {}
-    for refusal in refusals_of(resource, access, method, declared):
-        by_status.setdefault(refusal.status, []).append(refusal)
-    for status, kinds in sorted(by_status.items()):
-        answers[str(status)] = _problem(kinds, page=resource.page)
-    return answers
-
-
-def refusals_of(resource: type[Resource], access: Access, method: str, declared: Contract) -> list[type[Refusal]]:
-    """Every refusal that a call may answer with, each once."""
-    found: list[type[Refusal]] = [*declared.refuses]
-    if declared.body and method != "get":
-        found += BODY_REFUSALS
-    if declared.query:
-        found.append(errors.ValidationFailed)
-    if access in KINDS:
-        found += [*TOKEN_REFUSALS, *carriage_document.refusals(method)]
+def _remarks(resource: type[Resource], access: Access, declared: Contract) -> Iterator[str]:
+    """What every call of its kind has to say."""
+    yield f"\n\nFor {access.value}."
     if declared.fresh:
-        found.append(errors.ReauthenticationRequired)
-    if resource.limited:
-        found += [errors.RateLimited, errors.Unavailable]
-    return list(dict.fromkeys([*found, errors.MethodNotAllowed, errors.InternalError]))
-
-
-def _problem(kinds: list[type[Refusal]], *, page: bool) -> dict[str, Any]:
-    codes = [kind.code for kind in kinds]
-    schema = {"allOf": [{"$ref": REF.format(model="Problem")}, {"properties": {"code": {"enum": codes}}}]}
-    content: dict[str, Any] = {"application/problem+json": {"schema": schema}}
-    if page:
-        content["text/html"] = {"schema": {}}
-    return {"description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in kinds), "content": content}
+        yield FRESH.format(minutes=settings().fresh_seconds / 60)
+    if resource.sensitive and settings().ratelimit_sensitive:
+        yield f"Limited to {settings().ratelimit_sensitive} from one client address, beside the limit of every call."

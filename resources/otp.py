@@ -1,13 +1,13 @@
 """`/send-otp` and `/verify-otp`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from errors import InvalidOtp, Refusal, ValidationFailed
 from extensions import settings
 from flows import otp
 from resources import answers
 from resources.auth import SIGN_IN_REFUSALS
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import NEEDED, Address, MfaCode, OneTimeCode, Password
 from resources.utils import Resource
 
@@ -15,11 +15,13 @@ NOT_HERE = "This call does not know this field when it is sent with a token."
 
 
 class SendOtpBody(Body):
+    examples: ClassVar[Examples] = {"To sign in": {"email": "ada@example.org"}, "With a token, to oneself": {}}
     email: Address | None = None
 
 
 class SendOtp(Resource):
     access = Access.EITHER_WAY
+    tag = "Second factors"
     sensitive = True
 
     @contract(body=SendOtpBody, answer=answers.Message, status=202)
@@ -36,6 +38,16 @@ class SendOtp(Resource):
 
 
 class VerifyOtpBody(Body):
+    examples: ClassVar[Examples] = {
+        "Sign in": {"email": "ada@example.org", "otp_code": "123456", "password": "correct-horse-battery"},
+        "Sign in, with a second factor": {
+            "email": "ada@example.org",
+            "otp_code": "123456",
+            "password": "correct-horse-battery",
+            "mfa_code": "ABCD-EFGH-IJKL-MNOP",
+        },
+        "With a token, to prove oneself anew": {"otp_code": "123456"},
+    }
     email: Address | None = None
     otp_code: OneTimeCode
     password: Password | None = None
@@ -44,6 +56,7 @@ class VerifyOtpBody(Body):
 
 class VerifyOtp(Resource):
     access = Access.EITHER_WAY
+    tag = "Second factors"
     sensitive = True
 
     @contract(body=VerifyOtpBody, answer=answers.TokenAnswer, refuses=(InvalidOtp, *SIGN_IN_REFUSALS))

@@ -1,20 +1,24 @@
 """`/change-password`."""
 
+from typing import ClassVar
+
 from errors import Busy, InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts
 from flows import password_change
 from resources import answers
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import Password
 from resources.utils import Resource
 
 
 class ChangePasswordBody(Body):
+    examples: ClassVar[Examples] = {"": {"current_password": "correct-horse-battery", "new_password": "nine-purple-lanterns"}}
     current_password: Password
     new_password: Password
 
 
 class ChangePassword(Resource):
     access = Access.SIGNED_IN
+    tag = "Passwords"
 
     @contract(
         body=ChangePasswordBody,

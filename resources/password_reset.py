@@ -1,12 +1,14 @@
 """`/forgot-password` and `/reset-password/<token>`."""
 
+from typing import ClassVar
+
 from flask import Response, render_template, request
 
 from errors import Busy, InvalidToken, ValidationFailed
 from flows import password_reset
 from resources import answers, pages
 from resources.audience import is_api_client
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import Address, Password
 from resources.utils import Resource
 
@@ -19,6 +21,7 @@ class ForgotPasswordBody(Body):
 
 class ForgotPassword(Resource):
     access = Access.OPEN
+    tag = "Passwords"
     sensitive = True
 
     @contract(body=ForgotPasswordBody, answer=answers.Message, status=202)
@@ -29,11 +32,13 @@ class ForgotPassword(Resource):
 
 
 class ResetPasswordBody(Body):
+    examples: ClassVar[Examples] = {"": {"password": "nine-purple-lanterns"}}
     password: Password
 
 
 class ResetPassword(Resource):
     access = Access.OPEN
+    tag = "Passwords"
     sensitive = True
     page = True
 

@@ -4,7 +4,7 @@ from flask import Response, g, jsonify, make_response, render_template, request
 
 from errors import Refusal, every_refusal
 from extensions import settings
-from resources import carriage
+from resources import carriage, problem_guide
 from resources.audience import is_api_client
 
 BY_CODE = {refusal.code: refusal for refusal in every_refusal()}
@@ -20,6 +20,19 @@ def document(refusal: Refusal) -> dict[str, object]:
         "code": refusal.code,
         "request_id": g.get("request_id", ""),
         **refusal.members,
+    }
+
+
+def example(kind: type[Refusal]) -> dict[str, object]:
+    """A document as this kind of refusal is answered."""
+    return {
+        "type": f"{settings().address}/problems/{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.advice,
+        "code": kind.code,
+        "request_id": "0b9f3c52-6f0e-4d53-9c50-3f4a1b2c7d8e",
+        **problem_guide.of(kind.code).members,
     }
 
 

@@ -1,6 +1,6 @@
 """`/profile`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from flask import Response
 from pydantic import Field, model_validator
@@ -9,14 +9,22 @@ from pydantic_core import to_jsonable_python
 from errors import Busy, InvalidCredentials, InvalidImage, ReauthenticationRequired, TooManyAttempts, UsernameTaken
 from flows import deletion, export, profile
 from resources import answers
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import Address, Password, PersonName, PhoneNumber, Username
 from resources.utils import Resource
 
 PICTURE = "a base64 `data:` URI of a PNG, JPEG or GIF; in a multipart body, the file"
+A_PICTURE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
+"""One grey pixel."""
 
 
 class ProfileBody(Body):
+    examples: ClassVar[Examples] = {
+        "Names": {"first_name": "Ada", "last_name": "Lovelace"},
+        "Nothing in a field": {"phone_number": None},
+        "Another address": {"email": "ada@new.example.org"},
+        "A picture": {"profile_picture": A_PICTURE},
+    }
     username: Username | None = None
     first_name: PersonName | None = None
     last_name: PersonName | None = None
@@ -37,11 +45,13 @@ class ProfileBody(Body):
 
 
 class DeleteProfileBody(Body):
+    examples: ClassVar[Examples] = {"": {"password": "correct-horse-battery"}}
     password: Annotated[Password | None, Field(description="wanted of accounts that have one")] = None
 
 
 class Profile(Resource):
     access = Access.SIGNED_IN
+    tag = "Profile"
 
     @contract(answer=answers.Profile)
     def get(self) -> answers.Profile:
@@ -75,6 +85,7 @@ class Profile(Resource):
 
 class ProfilePicture(Resource):
     access = Access.SIGNED_IN
+    tag = "Profile"
 
     @contract(status=204)
     def delete(self) -> Response:
@@ -85,6 +96,7 @@ class ProfilePicture(Resource):
 
 class ProfileExport(Resource):
     access = Access.SIGNED_IN
+    tag = "Profile"
 
     @contract(media=("application/json",), fresh=True)
     def get(self) -> Response:

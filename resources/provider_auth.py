@@ -31,6 +31,7 @@ from services.openid import Person
 
 COOKIE_SECONDS = 600
 PORTS = {"http": 80, "https": 443}
+A_CODE = "bT9kQ2mZ4uWc0QnT6Vb1yKfR8sXeJ2hLd5pGa9oIi3U"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 BROKEN = (ProviderNotConfigured, OauthFailed, ProviderUnavailable)
 
@@ -45,6 +46,7 @@ class DepartureQuery(Query):
 
 class ProviderDeparture(Resource):
     access = Access.OPEN
+    tag = "Providers"
 
     @contract(query=DepartureQuery, status=302, refuses=(InvalidToken, *BROKEN))
     def get(self, query: DepartureQuery, provider: str) -> Response:
@@ -72,6 +74,7 @@ class ExchangeCode(BaseModel):
 
 class ProviderArrival(Resource):
     access = Access.OPEN
+    tag = "Providers"
     visit: Visit | None = None
     person: Person | None = None
 
@@ -99,7 +102,7 @@ class ProviderArrival(Resource):
         also={302: "A code, or what went wrong, for the page at FRONTEND_URL."},
     )
     def get(self, provider: str) -> answers.TokenAnswer | Refusal | Response:
-        """Where the provider sends the browser back to: signs in, or takes a code to the page at FRONTEND_URL."""
+        """Where the provider sends the browser back to. Signs in, or takes a code to the page at FRONTEND_URL."""
         if request.method == "HEAD":
             return answers.empty()  # the visit is for the GET that follows
         visit, person = self._arrived(provider)
@@ -130,6 +133,7 @@ class AuthorizationUrl(BaseModel):
 
 class ProviderLink(Resource):
     access = Access.SIGNED_IN
+    tag = "Providers"
 
     @contract(answer=AuthorizationUrl, refuses=(ProviderNotConfigured, ProviderAlreadyLinked), fresh=True)
     def post(self, provider: str) -> AuthorizationUrl:
@@ -144,11 +148,12 @@ class ProviderLink(Resource):
 
 
 class ExchangeBody(Body):
-    code: Annotated[str, Field(min_length=1, max_length=200)]
+    code: Annotated[str, Field(min_length=1, max_length=200, examples=[A_CODE], description="what came back to the page")]
 
 
 class Exchange(Resource):
     access = Access.EITHER_WAY
+    tag = "Providers"
 
     @contract(
         body=ExchangeBody,

@@ -57,6 +57,7 @@ class SecurityEventList(BaseModel):
 
 class SecurityEvents(Resource):
     access = Access.SIGNED_IN
+    tag = "Sessions and record"
 
     @contract(query=Page, answer=SecurityEventList)
     def get(self, page: Page) -> SecurityEventList:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from errors import NotFound
 from extensions import settings
 from flows import service
-from resources import answers, openapi, pages, problems
+from resources import answers, openapi, pages, problem_guide, problems
 from resources.audience import is_api_client
 from resources.contract import Access, contract
 from resources.utils import Resource
@@ -117,4 +117,7 @@ class ProblemPage(Resource):
         if code not in problems.BY_CODE:
             raise NotFound
         kind: Any = problems.BY_CODE[code]
-        return pages.answer(render_template("pages/problem_type.html", kind=kind))
+        example = current_app.json.dumps(problems.example(kind), indent=2)
+        return pages.answer(
+            render_template("pages/problem_type.html", kind=kind, guide=problem_guide.of(code), example=example)
+        )

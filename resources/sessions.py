@@ -29,6 +29,7 @@ class SessionList(RootModel[list[ListedSession]]):
 
 class Sessions(Resource):
     access = Access.SIGNED_IN
+    tag = "Sessions and record"
 
     @contract(answer=SessionList)
     def get(self) -> SessionList:
@@ -57,6 +58,7 @@ class Sessions(Resource):
 
 class OneSession(Resource):
     access = Access.SIGNED_IN
+    tag = "Sessions and record"
 
     @contract(status=204, refuses=(NotFound,))
     def delete(self, session_id: str) -> Response:

@@ -1,14 +1,22 @@
 """`/signup`."""
 
+from typing import ClassVar
+
 from errors import Busy, SignupClosed, UsernameTaken
 from flows import signup
 from resources import answers
-from resources.contract import Access, Body, contract
+from resources.contract import Access, Body, Examples, contract
 from resources.fields import Address, Password, PersonName, PhoneNumber, Username
 from resources.utils import Resource
 
+ADA = {"username": "ada", "email": "ada@example.org", "password": "correct-horse-battery"}
+
 
 class SignUpBody(Body):
+    examples: ClassVar[Examples] = {
+        "What is needed": ADA,
+        "With a name and a telephone": ADA | {"first_name": "Ada", "last_name": "Lovelace", "phone_number": "+441632960961"},
+    }
     username: Username
     email: Address
     password: Password
@@ -19,6 +27,7 @@ class SignUpBody(Body):
 
 class SignUp(Resource):
     access = Access.OPEN
+    tag = "Sign up and sign in"
 
     @contract(body=SignUpBody, answer=answers.SignedUp, status=201, refuses=(UsernameTaken, SignupClosed, Busy))
     def post(self, body: SignUpBody) -> answers.SignedUp:

@@ -9,6 +9,7 @@ from resources.utils import Resource
 
 class Refresh(Resource):
     access = Access.REFRESH
+    tag = "Sign up and sign in"
 
     @contract(answer=answers.TokenAnswer, refuses=(TokenReused,))
     def post(self) -> answers.TokenAnswer | Refusal:

@@ -15,6 +15,7 @@ A_YEAR = 31536000
 
 class Upload(Resource):
     access = Access.OPEN
+    tag = "Profile"
     limited = False
 
     @contract(refuses=(NotFound,), media=("image/png", "image/jpeg"), also=PARTS)

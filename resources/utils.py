@@ -40,12 +40,16 @@ class Api(flask_restful.Api):
 
 
 class Resource(flask_restful.Resource):
-    """One URL. Each subclass declares `access`, once or for each method, and a contract beside each method."""
+    """One URL. Each subclass declares `access`, once or for each method, and a contract beside each method.
+
+    `tag`: under which the documentation lists it. `sensitive`: guesses or sends mail, so it has a further limit.
+    """
 
     access: ClassVar[Access | dict[str, Access]]
     sensitive: ClassVar[bool] = False
     limited: ClassVar[bool] = True
     page: ClassVar[bool] = False
+    tag: ClassVar[str] = "Service"
     signed_in: SignedIn
     claims: Claims
 

@@ -1,0 +1,80 @@
+"""The documentation page in a real browser, under its own policy: it renders, takes a token, and tries calls out."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.conftest import ROOMY, SECRETS
+from tests.parts.service import Service
+
+ADA = {"username": "ada", "email": "ada@example.org", "password": "correct-horse-battery"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    uri = f"sqlite:///{tmp_path_factory.mktemp('docs') / 'docs.db'}"
+    with Service(SECRETS | ROOMY | {"FLASK_ENV": "development", "SQLALCHEMY_DATABASE_URI": uri}) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, service: Service) -> Iterator[Page]:
+    """The page; what its policy refuses, and what fails in it, fails the test."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{service.url}/docs")
+        expect(page.get_by_role("button", name="Authorize").first).to_be_visible()
+        yield page
+        refused = [line for line in complaints if "Security Policy" in line or "status of" not in line]
+        assert refused == []
+
+
+def test_a_token_that_is_given_once_goes_with_every_call(service: Service, page: Page) -> None:
+    requests.post(f"{service.url}/signup", json=ADA, timeout=10)
+    assert _told(_tried_out(page, "getProfile"))["code"] == "authentication_required"
+    _confirm(service)
+    signed_in = _told(_tried_out(page, "postLogin", "Sign up and sign in"))
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".dialog-ux")
+    dialog.locator("input").fill(signed_in["access_token"])
+    dialog.get_by_role("button", name="Apply credentials").click()
+    dialog.get_by_role("button", name="Close").last.click()
+    call = page.locator("#operations-Profile-getProfile")
+    call.get_by_role("button", name="Execute").click()
+    expect(call.locator(".live-responses-table td.response-col_status").last).to_contain_text("200")
+    assert _told(call)["username"] == "ada"
+
+
+def _confirm(service: Service) -> None:
+    for _ in range(100):
+        time.sleep(0.1)
+        mails = requests.get(f"{service.url}/dev/mailbox", headers={"Accept": "application/json"}, timeout=10).json()
+        if mails:
+            assert requests.post(mails[0]["links"][0], timeout=10).status_code == 200
+            return
+    pytest.fail("no mail came")
+
+
+def _tried_out(page: Page, call: str, tag: str = "Profile") -> Locator:
+    """Opens a call, presses "Try it out" and "Execute" as it stands."""
+    found = page.locator(f"#operations-{tag.replace(' ', '_')}-{call}")
+    found.locator(".opblock-summary-control").click()
+    found.get_by_role("button", name="Try it out").click()
+    found.get_by_role("button", name="Execute").click()
+    expect(found.locator(".live-responses-table")).to_be_visible()
+    return found
+
+
+def _told(call: Locator) -> dict[str, Any]:
+    """The body that the page shows as the server's answer."""
+    text = call.locator(".live-responses-table .highlight-code pre, .live-responses-table .microlight").first.text_content()
+    found: dict[str, Any] = json.loads(text or "")
+    return found
