@@ -24,6 +24,9 @@ Accounts, sessions and second factors for an app of yours.
 press *Try it out* at any call. `POST /refresh` wants the `refresh_token` there.
 
 **Errors** are problem documents (RFC 9457). A program decides by `code`; `type` is the address of a page about it.
+
+**Postman:** import [the collection](/docs/postman_collection.json) and [the environment](/docs/postman_environment.json),
+choose the environment, and run the folders in their order.
 """
 TAGS = {
     "Sign up and sign in": "From a new account to tokens, and out again.",

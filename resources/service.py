@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from errors import NotFound
 from extensions import settings
 from flows import service
-from resources import answers, openapi, pages, problem_guide, problems
+from resources import answers, openapi, pages, postman, problem_guide, problems
 from resources.audience import is_api_client
 from resources.contract import Access, contract
 from resources.utils import Resource
@@ -97,14 +97,24 @@ class DocsFile(Resource):
     access = Access.OPEN
     limited = False
 
-    @contract(refuses=(NotFound,), media=("text/css", "text/javascript"))
+    @contract(refuses=(NotFound,), media=("text/css", "text/javascript", "application/json"))
     def get(self, name: str) -> Response:
-        """A file of the documentation page."""
+        """A file of the documentation page, or of Postman."""
         if name == "start.js":
             return Response(START_SCRIPT, mimetype="text/javascript")
+        if name == "postman_collection.json":
+            return _download(name, postman.collection(openapi.document(current_app)))
+        if name == "postman_environment.json":
+            return _download(name, postman.environment(settings().service_name, settings().address))
         if name not in SWAGGER_FILES:
             raise NotFound
         return send_from_directory(SWAGGER, name, max_age=86400)
+
+
+def _download(name: str, document: object) -> Response:
+    answer = answers.json(document)
+    answer.headers["Content-Disposition"] = f"attachment; filename=latchkey.{name}"
+    return answer
 
 
 class ProblemPage(Resource):

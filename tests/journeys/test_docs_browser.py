@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture
 def page(browser: Browser, service: Service) -> Iterator[Page]:
     """The page; what its policy refuses, and what fails in it, fails the test."""
-    with browser.new_context() as context:
+    with browser.new_context(accept_downloads=True) as context:
         page = context.new_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -51,6 +52,15 @@ def test_a_token_that_is_given_once_goes_with_every_call(service: Service, page:
     call.get_by_role("button", name="Execute").click()
     expect(call.locator(".live-responses-table td.response-col_status").last).to_contain_text("200")
     assert _told(call)["username"] == "ada"
+
+
+def test_the_files_for_postman_are_found_on_the_page(page: Page, tmp_path: Path) -> None:
+    for name in ("collection", "environment"):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=f"the {name}").click()
+        download.value.save_as(tmp_path / name)
+        assert json.loads((tmp_path / name).read_text(encoding="utf-8"))
+        assert download.value.suggested_filename == f"latchkey.postman_{name}.json"
 
 
 def _confirm(service: Service) -> None:
