@@ -54,15 +54,15 @@ def upward_imports(folder: Path) -> list[str]:
             found.append(f"{source.path} has no place in the order: give it a line in MAY_IMPORT")
             continue
         allowed = MAY_IMPORT[source.storey].split()
-        last_block = _last_block(source) if source.path == "app.py" else set()
+        late = last_block(source) if source.path == "app.py" else set()
         for one in imports(source):
             ours = one.top in MAY_IMPORT or one.top in OUTSIDE
-            if ours and one.top not in allowed and not (one.top == "serve" and one.node in last_block):
+            if ours and one.top not in allowed and not (one.top == "serve" and one.node in late):
                 found.append(f"{source.path}:{one.node.lineno} imports {one.module}")
     return found
 
 
-def _last_block(source: Source) -> set[ast.AST]:
+def last_block(source: Source) -> set[ast.AST]:
     """What stands under `if __name__ == "__main__"`."""
     guard = "__name__ == '__main__'"
     blocks = [node for node in source.tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == guard]
