@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.journeys.test_readme import run, walk
+from tests.journeys.walks import run, walk
 from tests.parts.ports import free_port
 
 ROOT = Path(__file__).parents[2]

@@ -1,49 +1,19 @@
-"""The README's walk, copied from the README and run against the running service."""
+"""The walks of README and docs, copied from there and run against the running service; no other command is unmarked."""
 
-import os
-import pty
 import re
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOMY, SECRETS
+from tests.journeys.walks import blocks, run, walk
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 LINK_LINE = re.compile(r"^link=.*$", re.MULTILINE)
-
-
-def walk(kind: str, port: int) -> str:
-    found = re.search(rf"<!-- walk: {kind} -->\n```sh\n(.*?)```", README, re.DOTALL)
-    assert found, f"the README has no walk for {kind}"
-    return found[1].replace(":5000", f":{port}")
-
-
-def run(script: str) -> str:
-    """What a terminal shows; HTTPie behaves there as it does for a person."""
-    # What pytest adds to the environment of a worker does not matter; HTTPie lies beside the interpreter.
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/")}
-    parent, child = pty.openpty()
-    try:
-        done = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail", "-c", script],
-            stdin=child,
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        os.close(parent)
-        os.close(child)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+WALKS = {"curl", "httpie", "walkthrough curl", "walkthrough httpie"}
 
 
 @pytest.fixture
@@ -79,3 +49,43 @@ def test_the_walk_works_over_real_smtp(database: dict[str, str], mail_server: Ma
         shown = run(f"{settings}\nlink={link}\n{after}")
     assert "Signed out." in shown
     assert '"code":"session_ended"' in shown
+
+
+@pytest.mark.parametrize("tool", ["curl", "httpie"])
+def test_the_walk_through_everything_works(service: Service, tool: str, tmp_path: Path) -> None:
+    if time.time() % 30 > 25:
+        time.sleep(6)  # the code of the step before must still be one when it arrives
+    shown = run(walk(f"walkthrough {tool}", service.port), tmp_path)
+    print(shown)
+    name = {"curl": "grace", "httpie": "hedy"}[tool]
+    for told in (
+        "Signed out.",
+        "The second factor is off.",
+        "Your account is back.",
+        "Your password is set",
+        f"{name}@new.example.org",
+    ):
+        assert told in shown, told
+    if tool == "curl":
+        assert {"mfa_required", "session_ended", "account_deleted"} <= set(re.findall(r'"(?:code|reason)":"(\w+)"', shown))
+        assert "Give your account its former address back" in shown
+    assert list(tmp_path.glob("*.png")) == []
+
+
+def test_every_command_that_a_page_shows_is_run_or_says_that_it_is_not() -> None:
+    unmarked = [f"{block.page}:{block.line}" for block in blocks() if not block.is_marked]
+    assert unmarked == [], "put a comment above: walk, run by tests/…, or not run by a test"
+
+
+def test_every_walk_is_run() -> None:
+    assert {block.walk for block in blocks() if block.walk} == WALKS
+
+
+def test_an_unmarked_command_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    page = (
+        "<!-- walk: a -->\n```sh\ntrue\n```\n\n1. x\n\n   ```bash\n   false\n   ```\n\n```sh\nrm x  # not run by a test\n```\n"
+    )
+    page += "<!-- run by tests/nowhere.py -->\n```console\n$ x\n```\n```js\nx\n```\n"
+    (tmp_path / "docs" / "page.md").write_text(page, encoding="utf-8")
+    assert [(block.line, block.is_marked) for block in blocks(tmp_path)] == [(2, True), (8, False), (12, True), (16, False)]
