@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from flask import Response, g, jsonify, make_response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from errors import Refusal
 from extensions import settings
@@ -11,49 +11,53 @@ from services import clock, tokens
 from services.sessions import SignedIn
 from services.tokens import Grant
 
+A_JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI…"
+A_TOKEN = "nL5pGa9oIi3UwEqYtMmZ4uWc0QnT6Vb1yKfR8sXeJ2h"  # noqa: S105 - an example
+AN_ID = "5f0c9c1e-2a4b-4c58-9a53-8d4f4f1c7b21"
+
 
 class Message(BaseModel):
-    message: str
+    message: str = Field(examples=["A sentence for people."])
 
 
 class SignedUp(BaseModel):
-    username: str
-    email: str
-    message: str
+    username: str = Field(examples=["ada"])
+    email: str = Field(examples=["ada@example.org"])
+    message: str = Field(examples=["Look into your mail for what is next."])
 
 
 class TokenAnswer(BaseModel):
-    access_token: str
-    refresh_token: str
-    token_type: str
-    expires_in: int
-    message: str
+    access_token: str = Field(examples=[A_JWT])
+    refresh_token: str = Field(examples=[A_JWT])
+    token_type: str = Field(examples=["Bearer"])
+    expires_in: int = Field(examples=[1800], description="seconds until the access token expires")
+    message: str = Field(examples=["Signed in."])
 
 
 class CookieTokenAnswer(BaseModel):
     """The tokens themselves are in the cookies."""
 
-    csrf_access_token: str
-    csrf_refresh_token: str
-    token_type: str
-    expires_in: int
-    message: str
+    csrf_access_token: str = Field(examples=[A_TOKEN], description="X-CSRF-TOKEN of calls that change something")
+    csrf_refresh_token: str = Field(examples=[A_TOKEN], description="X-CSRF-TOKEN of /refresh")
+    token_type: str = Field(examples=["Bearer"])
+    expires_in: int = Field(examples=[1800], description="seconds until the access token expires")
+    message: str = Field(examples=["Signed in."])
 
 
 class Profile(BaseModel):
-    id: str
-    username: str
-    email: str
-    email_confirmed: bool
-    pending_email: str | None
-    first_name: str | None
-    last_name: str | None
-    phone_number: str | None
-    profile_picture: str | None
-    mfa_enabled: bool
-    has_password: bool
-    oauth_providers: list[str]
-    roles: list[str]
+    id: str = Field(examples=[AN_ID])
+    username: str = Field(examples=["ada"])
+    email: str = Field(examples=["ada@example.org"])
+    email_confirmed: bool = Field(examples=[True])
+    pending_email: str | None = Field(examples=[None], description="an address that waits for its link to be used")
+    first_name: str | None = Field(examples=["Ada"])
+    last_name: str | None = Field(examples=["Lovelace"])
+    phone_number: str | None = Field(examples=["+441632960961"])
+    profile_picture: str | None = Field(examples=["https://auth.example.org/uploads/profile_pictures/3c9b1f60d2a8.png"])
+    mfa_enabled: bool = Field(examples=[False])
+    has_password: bool = Field(examples=[True])
+    oauth_providers: list[str] = Field(examples=[["google"]])
+    roles: list[str] = Field(examples=[["user"]])
     created_at: datetime
     last_activity: datetime
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from flask import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from errors import InvalidMfaCode, MfaAlreadyEnabled, MfaNotEnabled, Refusal, TooManyAttempts
 from flows import mfa
@@ -12,27 +12,28 @@ from resources.contract import Access, Body, Examples, contract
 from resources.fields import MfaCode
 from resources.utils import Resource
 
+A_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - an example
 CHECKED = (MfaNotEnabled, InvalidMfaCode, TooManyAttempts)
 
 
 class MfaState(BaseModel):
-    mfa_enabled: bool
-    methods: list[str]
-    recovery_codes_left: int
+    mfa_enabled: bool = Field(examples=[True])
+    methods: list[str] = Field(examples=[["totp", "recovery_code"]])
+    recovery_codes_left: int = Field(examples=[10])
 
 
 class MfaAnswer(BaseModel):
     """A set-up that begins has the first three; one that is verified has the last two."""
 
-    mfa_secret: str | None = None
-    provisioning_uri: str | None = None
-    qr_code: str | None = None
+    mfa_secret: str | None = Field(None, examples=[A_SECRET], description="to type into the app")
+    provisioning_uri: str | None = Field(None, examples=[f"otpauth://totp/Latchkey:ada?secret={A_SECRET}&issuer=Latchkey"])
+    qr_code: str | None = Field(None, examples=["data:image/png;base64,…"], description="the same, to scan: a `data:` URI")
     message: str | None = None
-    recovery_codes: list[str] | None = None
+    recovery_codes: list[str] | None = Field(None, description="shown once")
 
 
 class RecoveryCodes(BaseModel):
-    recovery_codes: list[str]
+    recovery_codes: list[str] = Field(examples=[["4T8K-9QZM-X2V7-H0RD", "…"]], description="ten, shown once")
 
 
 class SetUpBody(Body):

@@ -128,7 +128,7 @@ class ProviderArrival(Resource):
 
 
 class AuthorizationUrl(BaseModel):
-    authorization_url: str
+    authorization_url: str = Field(examples=["https://auth.example.org/auth/google?ticket=…"])
 
 
 class ProviderLink(Resource):

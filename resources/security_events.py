@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from flows import security_events
+from resources import answers
 from resources.contract import Access, Query, contract
 from resources.utils import Resource
 from services import audit, devices
@@ -34,7 +35,7 @@ class Page(Query):
 
 
 class SecurityEvent(BaseModel):
-    id: str
+    id: str = Field(examples=[answers.AN_ID])
     time: datetime
     # Checked as text only: a row that a newer version wrote is shown, not an error.
     kind: Annotated[
@@ -44,8 +45,8 @@ class SecurityEvent(BaseModel):
             json_schema_extra={"enum": list(get_args(audit.Kind))},
         ),
     ]
-    ip: str
-    device: str
+    ip: str = Field(examples=["203.0.113.7"])
+    device: str = Field(examples=["Firefox on Linux"])
 
 
 class SecurityEventList(BaseModel):

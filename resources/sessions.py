@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from flask import Response
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from errors import NotFound
 from flows import sessions
@@ -14,13 +14,13 @@ from services import devices
 
 
 class ListedSession(BaseModel):
-    id: str
+    id: str = Field(examples=[answers.AN_ID])
     created_at: datetime
     last_activity: datetime
-    ip: str
-    user_agent: str
-    device: str
-    current: bool
+    ip: str = Field(examples=["203.0.113.7"])
+    user_agent: str = Field(examples=["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"])
+    device: str = Field(examples=["Firefox on Linux"])
+    current: bool = Field(examples=[True], description="the session of the token that asks")
 
 
 class SessionList(RootModel[list[ListedSession]]):

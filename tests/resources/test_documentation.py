@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 import time_machine
+from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 import errors
 from resources import openapi, problem_guide
+from resources.answers import CookieTokenAnswer
 from resources.contract import Body
 from resources.fields import Address
+from resources.routes import ROUTES
 from tests.people import document_of
 from tests.resources.conftest import Door
 from tests.resources.problem import MEMBERS
@@ -88,6 +91,19 @@ def test_a_body_without_examples_of_its_own_is_made_of_its_fields() -> None:
     assert Letter.worked_examples() == {"": {"to": "ada@example.org"}}
 
 
+def test_every_example_in_an_answer_is_of_its_fields_type() -> None:
+    contracts = [getattr(getattr(kind, name.lower()), "contract", None) for kind in ROUTES.values() for name in kind.methods]
+    models = {declared.answer for declared in contracts if declared and declared.answer} | {CookieTokenAnswer}
+    shown = 0
+    for model in models:
+        for field in model.model_fields.values():
+            for example in field.examples or ():
+                kind: Any = field.annotation
+                TypeAdapter(kind).validate_python(example, strict=True)
+                shown += 1
+    assert shown >= 30
+
+
 def test_every_refusal_of_a_call_has_an_example_of_its_own_kind(document: dict[str, Any]) -> None:
     kept = document["components"]["examples"]
     shape = document["components"]["schemas"]["Problem"]
@@ -115,8 +131,10 @@ def test_the_page_of_a_problem_explains_it_and_shows_its_document(door: Door) ->
         text = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
         text = text.replace("&#34;", '"').replace("&#39;", "'").replace("&amp;", "&")
         guide = problem_guide.of(kind.code)
+        prose = re.sub("</?code>", "", text)
         for told in (kind.title, kind.advice, guide.meaning, guide.client, "What a client should do"):
-            assert told in text, kind.code
+            assert told.replace("`", "") in prose, kind.code
+        assert "`" not in prose.split("An example")[0]
         shown = json.loads(text[text.index("{") : text.rindex("}") + 1])
         assert shown.keys() >= MEMBERS | guide.members.keys()
         assert shown["code"] == kind.code
