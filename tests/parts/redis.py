@@ -1,0 +1,39 @@
+"""A Redis server of our own, from the program installed on the machine."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .account import account
+from .daemon import running
+from .missing import Missing
+from .ports import LOOPBACK
+
+INSTALL = "Install the Redis server (on Debian: apt-get install redis-server) to test with Redis."
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Yield the URL of a fresh, empty server that keeps nothing on disk."""
+    server = shutil.which("redis-server")
+    if server is None:
+        raise Missing(INSTALL)
+    with account(folder, ["redis", "nobody"]) as owner:
+
+        def command(port: int) -> list[str]:
+            kept_out = ["--save", "", "--appendonly", "no", "--dir", str(owner.folder)]
+            return [server, "--bind", LOOPBACK, "--port", str(port), *kept_out]
+
+        with running(owner, command, _answers) as port:
+            yield f"redis://{LOOPBACK}:{port}/0"
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((LOOPBACK, port), 2) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
