@@ -1,5 +1,7 @@
 """Limits: what is counted, for whom, and how the caller is told."""
 
+import io
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +32,16 @@ def test_past_the_default_limit_the_refusal_is_a_problem_that_says_how_long_to_w
     assert problem["request_id"] == refused.headers["X-Request-ID"]
     assert 0 < int(refused.headers["Retry-After"]) <= 3600
     assert refused.headers["X-RateLimit-Remaining"] == "0"
+
+
+def test_the_log_does_not_name_who_was_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    door = build(RATELIMIT_DEFAULT="1 per hour")
+    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
+    log = io.StringIO()
+    monkeypatch.setattr(console, "stream", log)
+    assert statuses(door, 2) == [401, 429]
+    assert "429" in log.getvalue()
+    assert "192.0.2.1" not in log.getvalue()
 
 
 def test_a_sensitive_route_has_its_own_limit(build: Build) -> None:
