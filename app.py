@@ -21,7 +21,7 @@ from environment import SettingsRefused, environment, load
 from resources import problems, routes
 from resources.json_gate import MOST_BYTES
 from resources.utils import Api, has_page
-from services import signing
+from services import shared_counts, signing
 
 BY_STATUS: dict[int, type[errors.Refusal]] = {
     400: errors.MalformedJson,
@@ -84,7 +84,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "MAIL_DEFAULT_SENDER": settings.sender,
         "MAIL_SUPPRESS_SEND": False,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
-        "RATELIMIT_STORAGE_URI": "memory://",
+        "RATELIMIT_STORAGE_URI": shared_counts.address(settings.ratelimit_storage_uri),
         "RATELIMIT_DEFAULT": settings.ratelimit_default or None,
     }
 

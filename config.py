@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from setting_kinds import Boolean, Database, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
+from setting_kinds import Boolean, Database, LimitStorage, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
 
 ROOT = Path(__file__).resolve().parent
 GMAIL = "smtp.gmail.com"
@@ -142,6 +142,9 @@ class Settings(BaseModel):
     ratelimit_enabled: Boolean = Field(True, description="limits for each client address and route")
     ratelimit_default: str = Field("200 per day;50 per hour", description="limit of every route; empty: none")
     ratelimit_sensitive: str = Field("5 per minute", description="further limit of sensitive routes; empty: none")
+    ratelimit_storage_uri: LimitStorage = Field(
+        "memory://", repr=False, description="where limits are counted; `redis://` or `rediss://`: once for all workers"
+    )
 
     scheduler_enabled: Boolean = Field(True, description="run the jobs (mail, idle sessions, clearing out) in this process")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
@@ -176,6 +179,11 @@ class Settings(BaseModel):
     @property
     def sender(self) -> str:
         return self.mail_default_sender or self.mail_username or "latchkey@localhost"
+
+    @property
+    def counts_limits_in_memory(self) -> bool:
+        """Whether each worker counts for itself, so that several of them serve several times the limits."""
+        return self.ratelimit_enabled and self.ratelimit_storage_uri == "memory://"
 
     @property
     def uses_mailbox(self) -> bool:

@@ -14,6 +14,7 @@ from setting_faults import prefix_of
 
 ALIASES = {"google_discovery_url": "SERVER_METADATA_URL"}
 PARTS = ("client_id", "client_secret", "discovery_url")
+OTHER_SECRETS = {"mail_password", "google_client_secret", "ratelimit_storage_uri"}
 EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_sensitive", "log_file"}
 
 
@@ -56,7 +57,7 @@ def _given(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         if field.exclude:
             continue
         value = environ.get(name.upper(), environ.get(ALIASES.get(name, "")))
-        if name in SECRETS or name in ("mail_password", "google_client_secret"):
+        if name in SECRETS or name in OTHER_SECRETS:
             value, fault = _secret(environ, name.upper())
             faults += fault
         if value or (value == "" and name in EMPTY_HAS_MEANING):

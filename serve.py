@@ -117,7 +117,7 @@ class _Production(BaseApplication):
         worker.latchkey_jobs = jobs.start(self.flask_app)
         # Requests in flight may end after `worker_exit`.
         atexit.register(jobs.flush_activity, self.flask_app)
-        if self.settings.web_concurrency > 1 and self.settings.ratelimit_enabled:
+        if self.settings.web_concurrency > 1 and self.settings.counts_limits_in_memory:
             log.warning("rate limits are counted in each of %d workers by itself", self.settings.web_concurrency)
 
     def _before_exit(self, server: Any, worker: Any) -> None:

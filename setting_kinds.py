@@ -48,6 +48,21 @@ def _database(value: object) -> object:
     return value
 
 
+def _limit_storage(value: object) -> object:
+    """The message does not repeat the value: it may hold a password."""
+    if isinstance(value, str) and value != "memory://" and not _names_redis(value):
+        raise ValueError("must be memory://, redis://host:6379/0 or rediss://host:6379/0")
+    return value
+
+
+def _names_redis(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _names(value: object) -> object:
     parts = _ring(value)
     # `exchange` is a path of ours beneath /auth.
@@ -64,6 +79,7 @@ def _locations(value: object) -> object:
 
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
+LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_ring)]

@@ -89,6 +89,12 @@ def test_a_secret_is_read_from_the_file_that_its_name_file_names(name: str, tmp_
     assert getattr(settings, name.lower()) in (OTHER, (OTHER,))
 
 
+def test_the_address_of_redis_is_read_from_a_file_as_it_may_hold_a_password(tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("redis://:sesame@redis:6379/0\n", encoding="utf-8")
+    settings = settings_with(RATELIMIT_STORAGE_URI_FILE=str(tmp_path / "redis"))
+    assert settings.ratelimit_storage_uri == "redis://:sesame@redis:6379/0"
+
+
 def test_a_file_of_a_secret_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "nowhere", tmp_path, tmp_path / "binary"):

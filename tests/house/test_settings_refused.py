@@ -54,6 +54,10 @@ PRODUCTION_FAULTS = {
     ),
     "an unknown database": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "oracle://x"}),
     "a port that is none": ("PORT", {"PORT": "70000"}),
+    "limits kept elsewhere": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "memcached://127.0.0.1:11211"}),
+    "limits kept in a Redis without a host": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:sesame@/0"}),
+    "limits kept in a Redis at no port": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:sesame@redis:many/0"}),
+    "limits kept in memory with more words": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "memory"}),
     "an unknown environment": ("FLASK_ENV", {"FLASK_ENV": "staging"}),
 }
 HASH = b"5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8"
@@ -136,6 +140,22 @@ def test_a_fernet_key_has_32_bytes_in_url_safe_base64(kind: str) -> None:
 def test_a_production_fault_refuses_the_start(kind: str) -> None:
     name, changes = PRODUCTION_FAULTS[kind]
     assert named(faults_of(GOOD | changes)) == [name]
+
+
+def test_the_password_of_redis_is_never_shown() -> None:
+    for uri in ("redis://:sesame@redis.example.org:6379/0", "rediss://latchkey:sesame@redis.example.org"):
+        taken = load(GOOD | {"RATELIMIT_STORAGE_URI": uri})
+        assert taken.ratelimit_storage_uri == uri
+        assert not taken.counts_limits_in_memory
+        assert "sesame" not in repr(taken)
+    refused = faults_of(GOOD | {"RATELIMIT_STORAGE_URI": "redis://:sesame@redis:many/0"})
+    assert "sesame" not in str(refused)
+    assert "redis://host:6379/0" in str(refused), "the cure"
+
+
+def test_limits_are_counted_in_memory_unless_redis_is_named_or_nothing_is_counted() -> None:
+    assert load(GOOD).counts_limits_in_memory
+    assert not load(GOOD | {"RATELIMIT_ENABLED": "false"}).counts_limits_in_memory
 
 
 def test_every_origin_may_call_without_cookies_and_cross_site_cookies_go_over_https() -> None:

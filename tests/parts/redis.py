@@ -15,19 +15,19 @@ INSTALL = "Install the Redis server (on Debian: apt-get install redis-server) to
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    """Yield the URL of a fresh, empty server that keeps nothing on disk."""
+def redis(folder: Path, port: int | None = None) -> Iterator[str]:
+    """Yield the URL of a fresh, empty server that keeps nothing on disk; on a port of its own, or where one was before."""
     server = shutil.which("redis-server")
     if server is None:
         raise Missing(INSTALL)
     with account(folder, ["redis", "nobody"]) as owner:
 
-        def command(port: int) -> list[str]:
+        def command(free: int) -> list[str]:
             kept_out = ["--save", "", "--appendonly", "no", "--dir", str(owner.folder)]
-            return [server, "--bind", LOOPBACK, "--port", str(port), *kept_out]
+            return [server, "--bind", LOOPBACK, "--port", str(port or free), *kept_out]
 
-        with running(owner, command, _answers) as port:
-            yield f"redis://{LOOPBACK}:{port}/0"
+        with running(owner, command, lambda free: _answers(port or free)) as free:
+            yield f"redis://{LOOPBACK}:{port or free}/0"
 
 
 def _answers(port: int) -> bool:
