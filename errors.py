@@ -312,8 +312,8 @@ class Unavailable(Refusal):
     title = "The service cannot answer now"
     advice = "Try again after as many seconds as the header Retry-After says."
 
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "2"})
+    def __init__(self, *, members: dict[str, object] | None = None) -> None:
+        super().__init__(members=members, headers={"Retry-After": "2"})
 
 
 class Busy(Unavailable):

@@ -10,6 +10,7 @@ from resources.password_change import ChangePassword
 from resources.password_reset import ForgotPassword, ResetPassword
 from resources.profile import Profile, ProfileExport, ProfilePicture
 from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink
+from resources.readiness import Readyz
 from resources.reauthentication import Reauthenticate
 from resources.security_events import SecurityEvents
 from resources.service import Docs, DocsFile, Healthz, Index, Jwks, OpenApi, ProblemPage
@@ -54,6 +55,7 @@ ROUTES: dict[str, type[Resource]] = {
     # Service
     "/": Index,
     "/healthz": Healthz,
+    "/readyz": Readyz,
     "/openapi.json": OpenApi,
     "/.well-known/jwks.json": Jwks,
     "/docs": Docs,
