@@ -45,10 +45,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.from_mapping(_flask_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     if settings.trusted_proxies:
-        # No x_host: a forwarded host would end in mailed links.
-        count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+        # No x_host: a forwarded host would end in mailed links. Proxies append addresses, but set the scheme.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
     edge.frame(app, settings)  # first: what the extensions refuse has a request id too, and what they add is seen last
+    edge.insist_on_https(app, settings)
     _bind_extensions(app, settings)
     edge.allow_origins(app, settings)
     routes.register(Api(app, catch_all_404s=False))

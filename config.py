@@ -92,7 +92,12 @@ class Settings(BaseModel):
     )
     frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
     cors_origins: Origins = Field((), description="exact origins that may call, comma-separated; `*` for all, without cookies")
-    trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies append to `X-Forwarded-For`")
+    force_https: Boolean = Field(
+        False, description="over http: pages redirect to `BASE_URL`, calls get 403 `https_required`; over https: HSTS"
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="how many proxies append to `X-Forwarded-For`; the nearest sets `X-Forwarded-Proto`"
+    )
 
     google_client_id: str | None = Field(None, description="turns Google sign-in on; from the Google Cloud Console")
     google_client_secret: str | None = Field(None, repr=False, description="the secret that belongs to it")

@@ -4,13 +4,17 @@ import logging
 import re
 import time
 from typing import Any
+from urllib.parse import quote
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, redirect, request
 
 import extensions
 from config import Settings
+from errors import HttpsRequired
 from resources import pages
-from resources.utils import Resource
+from resources.audience import is_api_client
+from resources.contract import Contract
+from resources.utils import Resource, asked
 from services import mint
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -23,6 +27,8 @@ EXPOSED = [
     "X-RateLimit-Reset",
     "WWW-Authenticate",
 ]
+NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+A_YEAR = 31536000
 ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID"]
 log = logging.getLogger("latchkey")
 
@@ -47,10 +53,7 @@ def frame(app: Flask, settings: Settings) -> None:
             response.headers["Retry-After"] = own  # Flask-Limiter puts its own window there, a day
         elif response.status_code not in (429, 503):
             response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers.setdefault("Content-Security-Policy", pages.policy())
-        response.headers.setdefault("Cache-Control", "no-store")
+        _harden(response)
         # The rule, not the path: a path may hold a link's secret.
         rule = request.url_rule.rule if request.url_rule else "-"
         taken = (time.perf_counter() - g.began) * 1000
@@ -64,6 +67,50 @@ def frame(app: Flask, settings: Settings) -> None:
             "style_nonce": g.get("style_nonce", ""),
             "request_id": g.get("request_id", "-"),
         }
+
+
+def _harden(response: Response) -> None:
+    """What keeps browsers from guessing, framing, embedding and storing, unless the resource has said otherwise."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Content-Security-Policy", pages.policy())
+    response.headers.setdefault("Permissions-Policy", NO_DEVICES)
+    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")  # all but pictures
+    if response.mimetype == "text/html" and not response.location:  # a redirect may pass through a front end's window
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def insist_on_https(app: Flask, settings: Settings) -> None:
+    """A call that came over http is refused rather than sent on: else its client would send secrets so for ever.
+
+    The scheme is what the nearest trusted proxy says of the caller's connection.
+    """
+    if not settings.force_https:
+        return
+
+    @app.before_request
+    def insist() -> Response | None:
+        if request.is_secure or getattr(asked(), "over_http", False):
+            return None
+        if not (_asks_for_a_page() and settings.over_https):
+            raise HttpsRequired
+        query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+        return app.make_response(redirect(f"{settings.address}{quote(request.path)}{query}", 308))
+
+    @app.after_request
+    def remember(response: Response) -> Response:
+        if request.is_secure and not getattr(asked(), "over_http", False):
+            response.headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"
+        return response
+
+
+def _asks_for_a_page() -> bool:
+    """A browser on its way to something that it shows, or that sends it on."""
+    declared: Contract | None = getattr(getattr(asked(), "get", None), "contract", None)
+    if declared is None or request.method not in ("GET", "HEAD") or is_api_client(request):
+        return False
+    return "text/html" in declared.media or 302 in (declared.status, *declared.also)
 
 
 def limit(app: Flask, settings: Settings) -> None:

@@ -6,7 +6,7 @@ Refusal
 │   ├── AuthenticationRequired, CsrfFailed, InvalidCredentials, InvalidOtp
 │   ├── MfaRequired, InvalidMfaCode, ReauthenticationRequired
 │   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
-├── Forbidden 403            EmailNotConfirmed, AccountInactive, SignupClosed
+├── Forbidden 403            EmailNotConfirmed, AccountInactive, HttpsRequired, SignupClosed
 ├── NotFound 404             ProviderNotConfigured
 ├── MethodNotAllowed 405
 ├── Conflict 409             UsernameTaken, MfaAlreadyEnabled, MfaNotEnabled, PasswordNotSet,
@@ -175,6 +175,12 @@ class AccountInactive(Forbidden):
     code = "account_inactive"
     title = "The account is not active"
     advice = "Ask the operator of this service."
+
+
+class HttpsRequired(Forbidden):
+    code = "https_required"
+    title = "This service answers over https only"
+    advice = "Call it by its https address, and replace what you sent: on the way here anybody could read it."
 
 
 class SignupClosed(Forbidden):

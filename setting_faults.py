@@ -21,6 +21,8 @@ def found_in(settings: Settings) -> list[str]:
         rules.append("MAIL_USE_SSL: excludes MAIL_USE_TLS. Set MAIL_USE_TLS=false for port 465.")
     if not settings.development and not settings.base_url:
         rules.append("BASE_URL: is not set. Set the public address, such as https://auth.example.org.")
+    if not settings.development and settings.force_https and not (settings.over_https and settings.trusted_proxies):
+        rules.append("FORCE_HTTPS: needs an https BASE_URL and a proxy that says so. Set BASE_URL, and TRUSTED_PROXIES=1.")
     if not settings.development and settings.bcrypt_log_rounds < 10:
         rules.append("BCRYPT_LOG_ROUNDS: is below 10. Leave it at 12.")
     return rules

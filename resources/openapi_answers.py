@@ -76,6 +76,8 @@ def refusals_of(resource: type[Resource], access: Access, method: str, declared:
         found.append(errors.ReauthenticationRequired)
     if resource.limited:
         found += [errors.RateLimited, errors.Unavailable]
+    if not resource.over_http:
+        found.append(errors.HttpsRequired)
     return list(dict.fromkeys([*found, errors.MethodNotAllowed, errors.InternalError]))
 
 

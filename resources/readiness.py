@@ -18,6 +18,7 @@ class Readiness(BaseModel):
 class Readyz(Resource):
     access = Access.OPEN
     limited = False
+    over_http = True
 
     @contract(answer=Readiness, refuses=(Unavailable,))
     def get(self) -> Readiness:

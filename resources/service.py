@@ -52,6 +52,7 @@ class Index(Resource):
 class Healthz(Resource):
     access = Access.OPEN
     limited = False
+    over_http = True
 
     @contract(answer=Health)
     def get(self) -> Health:

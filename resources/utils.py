@@ -43,6 +43,7 @@ class Resource(flask_restful.Resource):
     """One URL. Each subclass declares `access`, once or for each method, and a contract beside each method.
 
     `tag`: under which the documentation lists it. `sensitive`: guesses or sends mail, so it has a further limit.
+    `over_http`: answered also where FORCE_HTTPS is set, as probes come from within.
     """
 
     access: ClassVar[Access | dict[str, Access]]
@@ -50,6 +51,7 @@ class Resource(flask_restful.Resource):
     limited: ClassVar[bool] = True
     page: ClassVar[bool] = False
     tag: ClassVar[str] = "Service"
+    over_http: ClassVar[bool] = False
     signed_in: SignedIn
     claims: Claims
 
@@ -174,7 +176,12 @@ def is_loopback(text: str) -> bool:
         return False
 
 
+def asked() -> type[Resource] | None:
+    """The resource that the request is for, if there is one."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "view_class", None)
+
+
 def has_page() -> bool:
     """Whether the route that was asked for has a page for browsers."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    return bool(getattr(getattr(view, "view_class", None), "page", False))
+    return bool(getattr(asked(), "page", False))

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "resources": "config database errors extensions flows resources services",
     "commands": "commands database errors extensions services",
     "jobs": "database extensions services",
-    "edge": "config extensions resources services",
+    "edge": "config errors extensions resources services",
     "app": "commands config database edge environment errors extensions jobs logs resources services sqlite",
     "serve": "app commands config database edge envfile environment errors extensions flows jobs logs model resources services",
 }

@@ -54,6 +54,11 @@ PRODUCTION_FAULTS = {
     ),
     "an unknown database": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "oracle://x"}),
     "a port that is none": ("PORT", {"PORT": "70000"}),
+    "https forced at an http address": (
+        "FORCE_HTTPS",
+        {"FORCE_HTTPS": "true", "TRUSTED_PROXIES": "1", "BASE_URL": "http://auth.example.org"},
+    ),
+    "https forced without a proxy": ("FORCE_HTTPS", {"FORCE_HTTPS": "true"}),
     "limits kept elsewhere": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "memcached://127.0.0.1:11211"}),
     "limits kept in a Redis without a host": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:sesame@/0"}),
     "limits kept in a Redis at no port": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:sesame@redis:many/0"}),
