@@ -8,19 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, text
 
 import environment
-from tests.conftest import ROOMY, SECRETS
-from tests.parts.ports import LOOPBACK
+from tests.conftest import ROOMY, SECRETS, refuse_or_skip
+from tests.parts.missing import Missing
+from tests.parts.nginx import Fronted, nginx
+from tests.parts.ports import free_port
+from tests.parts.redis import redis
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 from tests.people import PASSWORD
 
 T = TypeVar("T")
 CLIENTS = 16
+PRODUCTION = {"FLASK_ENV": "production", "BCRYPT_LOG_ROUNDS": "10", "WEB_CONCURRENCY": "2"}
 BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html"}
 
 
@@ -67,7 +72,7 @@ def call(
 
 def connected(door: Service, seconds: float = 30) -> http.client.HTTPConnection:
     """A connection that is already open, so that a race or a clock starts with the request."""
-    connection = http.client.HTTPConnection(LOOPBACK, door.port, timeout=seconds)
+    connection = door.connection(seconds)
     connection.connect()
     return connection
 
@@ -96,6 +101,20 @@ def account(door: Service, mail: MailServer, username: str, **more: Any) -> None
 def service(uri: str, smtp: dict[str, str], **changes: str) -> Service:
     """A service that is not started yet."""
     return Service(environment_of(uri, smtp) | changes)
+
+
+@contextmanager
+def behind_nginx(uri: str, smtp: dict[str, str], folder: Path, **changes: str) -> Iterator[Fronted]:
+    """A production service of two workers that is reached through nginx, over TLS; limits are counted in Redis."""
+    port = free_port()
+    with ExitStack() as stack:
+        try:
+            front = stack.enter_context(nginx(folder / "nginx", port))
+            store = stack.enter_context(redis(folder / "redis"))
+        except Missing as missing:
+            refuse_or_skip(missing)
+        fixed = environment_of(uri, smtp) | PRODUCTION | {"PORT": str(port), "RATELIMIT_STORAGE_URI": store}
+        yield stack.enter_context(Fronted(front, fixed | changes))
 
 
 def environment_of(uri: str, smtp: dict[str, str]) -> dict[str, str]:

@@ -30,8 +30,8 @@ ROOM = 10
 """Seconds that a step must still last, so that a code of the step before is still one when it arrives."""
 
 
-@pytest.fixture
-def door(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Iterator[Service]:
+@pytest.fixture(params=["direct", "nginx"])
+def door(request: pytest.FixtureRequest, smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Iterator[Service]:
     try:
         oathtool.program()
     except Missing as missing:
@@ -41,7 +41,10 @@ def door(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Itera
     mail_server.clear()
     with ExitStack() as stack:
         uri = start_database(stack, "sqlite", tmp_path)
-        yield stack.enter_context(doors.service(uri, smtp))
+        if request.param == "nginx":
+            yield stack.enter_context(doors.behind_nginx(uri, smtp, tmp_path))
+        else:
+            yield stack.enter_context(doors.service(uri, smtp))
 
 
 def test_an_authenticator_app_is_set_up_used_and_lost(door: Service, mail_server: MailServer) -> None:

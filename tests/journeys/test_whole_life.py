@@ -1,4 +1,4 @@
-"""One person's whole life with a running service: development's server and gunicorn, over HTTP and real SMTP."""
+"""One person's whole life with a running service: development's server, gunicorn, and that behind nginx; real SMTP."""
 
 import os
 import re
@@ -17,19 +17,24 @@ from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 from tests.people import PASSWORD
 
-PRODUCTION = {"FLASK_ENV": "production", "BCRYPT_LOG_ROUNDS": "10", "WEB_CONCURRENCY": "2"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ENOUGH = 12
 """Calls that reach both of two workers, but for one time in thousands."""
 
 
-@pytest.fixture(params=["development-sqlite", "production-sqlite", "production-postgresql", "production-mariadb"])
+PLACES = ["development-sqlite", "production-sqlite", "production-postgresql", "production-mariadb", "nginx-postgresql"]
+
+
+@pytest.fixture(params=PLACES)
 def door(request: pytest.FixtureRequest, smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Iterator[Service]:
     mode, _, engine = str(request.param).partition("-")
     mail_server.clear()
     with ExitStack() as stack:
         uri = start_database(stack, engine, tmp_path)
-        yield stack.enter_context(doors.service(uri, smtp, **(PRODUCTION if mode == "production" else {})))
+        if mode == "nginx":
+            yield stack.enter_context(doors.behind_nginx(uri, smtp, tmp_path))
+        else:
+            yield stack.enter_context(doors.service(uri, smtp, **(doors.PRODUCTION if mode == "production" else {})))
 
 
 def test_a_whole_life(door: Service, mail_server: MailServer) -> None:

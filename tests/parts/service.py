@@ -109,6 +109,10 @@ class Service:
             time.sleep(0.05)
         raise TimeoutError(f"The service was not healthy in {START_SECONDS} s:\n{tail(self.log)}")
 
+    def connection(self, seconds: float = 30) -> http.client.HTTPConnection:
+        """A connection, not open yet, the way the service's callers come."""
+        return http.client.HTTPConnection(LOOPBACK, self.port, timeout=seconds)
+
     def _healthy(self) -> bool:
         """Ask without urllib, which would send a loopback call to a proxy of the environment."""
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=2)

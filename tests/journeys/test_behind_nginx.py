@@ -1,0 +1,236 @@
+"""Two workers behind a real nginx that runs the configuration we ship: what only shows with a proxy between."""
+
+import base64
+import http.client
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.attacks import doors
+from tests.attacks.doors import Answer, call
+from tests.conftest import start_database
+from tests.parts import images
+from tests.parts.nginx import Fronted
+from tests.parts.ports import LOOPBACK
+from tests.parts.smtp import MailServer
+from tests.people import PASSWORD
+
+MIB = 1024 * 1024
+NEW_PASSWORD = "nine-purple-lanterns"
+ELSEWHERE = "127.0.0.7"
+"""Another client: every address of 127.0.0.0/8 is this machine's own on Linux."""
+THREADS, SLOW = 4, 20
+
+
+@pytest.fixture(scope="module")
+def door(smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
+    folder = tmp_path_factory.mktemp("behind-nginx")
+    mail_server.clear()
+    with ExitStack() as stack:
+        uri = start_database(stack, "postgresql", folder)
+        started = stack.enter_context(doors.behind_nginx(uri, smtp, folder, WEB_THREADS=str(THREADS // 2)))
+        for name in ("ada", "bea", "cyd"):
+            doors.account(started, mail_server, name)
+        yield started
+
+
+@pytest.fixture
+def access(door: Fronted) -> str:
+    return str(doors.login(door, "ada").json["access_token"])
+
+
+def test_every_mailed_link_is_at_the_public_address(door: Fronted, mail_server: MailServer) -> None:
+    hostile = {
+        "Host": "evil.example.org",
+        "X-Forwarded-Host": "evil.example.org",
+        "Forwarded": "host=evil.example.org;proto=http",
+    }
+    mail_server.clear()
+    assert call(door, "POST", "/forgot-password", {"email": "cyd@example.org"}, headers=hostile).status == 202
+    mail = mail_server.wait_to("cyd@example.org")[0]
+    assert mail.links
+    assert all(link.startswith(f"{door.url}/") for link in mail.links)
+    reset = call(door, "POST", doors.path_of(mail.links[0]), {"password": NEW_PASSWORD})
+    assert (reset.status, doors.login(door, "cyd", NEW_PASSWORD).status) == (200, 200)
+
+
+def test_a_page_works_in_a_browser_over_https(door: Fronted, browser: Browser, mail_server: MailServer) -> None:
+    """Over https a browser marks cookies Secure, and some CSRF checks want a Referer that our pages do not send."""
+    mail_server.clear()
+    assert doors.sign_up(door, "dot", "dot@example.org").status == 201
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(mail_server.wait_to("dot@example.org")[0].links[0])
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading")).to_contain_text("Confirmed")
+    (cookie,) = context.cookies()
+    assert (cookie["name"], cookie["secure"], cookie["httpOnly"]) == ("__Host-latchkey", True, True)
+    context.close()
+    assert doors.login(door, "dot").status == 200
+
+
+def test_a_session_is_the_real_clients_whatever_it_forwards(door: Fronted) -> None:
+    spoofed = {
+        "X-Forwarded-For": "198.51.100.1, 198.51.100.2",
+        "X_Forwarded_For": "198.51.100.3",
+        "X-Real-IP": "198.51.100.4",
+        "Forwarded": "for=198.51.100.5",
+    }
+    line = door.front.connection(source=ELSEWHERE)
+    signed_in = call(line, "POST", "/login", {"username": "ada", "password": PASSWORD}, headers=spoofed)
+    sessions = call(door, "GET", "/sessions", token=signed_in.json["access_token"]).json
+    assert [session["ip"] for session in sessions if session["current"]] == [ELSEWHERE]
+
+
+def test_the_greatest_picture_passes_and_a_greater_one_is_a_problem(door: Fronted, access: str) -> None:
+    began = time.monotonic()
+    passed = _puts(door, access, 16 * MIB)
+    print(f"\n16 MiB through nginx: {passed.status} after {time.monotonic() - began:.1f} s")
+    assert passed.status == 200, passed.raw
+    picture = passed.json["profile_picture"]
+    assert picture.startswith(f"{door.url}/uploads/profile_pictures/")
+    assert call(door, "GET", doors.path_of(picture), token=access).headers["Content-Type"] == "image/png"
+    for size in (16 * MIB + 1, 30 * MIB):
+        refused = _puts(door, access, size)
+        assert (refused.status, refused.code) == (413, "payload_too_large")
+        _is_a_problem(door, refused)
+    assert call(door, "GET", "/profile", token=access).json["profile_picture"] == picture
+
+
+def _puts(door: Fronted, token: str, size: int) -> Answer:
+    """A picture of exactly this size, in base64. An answer may come before all is sent."""
+    data = images.of_size(size) if size <= 16 * MIB else bytes(size)
+    body = json.dumps({"profile_picture": "data:image/png;base64," + base64.b64encode(data).decode()}).encode()
+    line = door.connection(60)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+        line.request("PUT", "/profile", body, headers)
+    answer = line.getresponse()
+    found = Answer(answer.status, dict(answer.getheaders()), answer.read())
+    line.close()
+    return found
+
+
+def _is_a_problem(door: Fronted, answer: Answer) -> None:
+    """As the service's own: RFC 9457 with our members, an id, nothing to be kept."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    problem = answer.json
+    assert problem["type"] == f"{door.url}/problems/{answer.code}"
+    assert (problem["status"], problem["request_id"]) == (answer.status, answer.headers["X-Request-ID"])
+    assert {"title", "detail"} <= set(problem)
+
+
+def test_json_ends_at_64_kib_as_without_a_proxy(door: Fronted) -> None:
+    body = json.dumps({"username": "ada", "password": "x" * 65536}).encode()
+    for path in ("/login", "/signup"):
+        refused = call(door, "POST", path, body)
+        assert (refused.status, refused.code) == (413, "payload_too_large")
+        _is_a_problem(door, refused)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "//metrics", "/docs/../metrics", "/metrics?x=1"])
+def test_metrics_are_not_shown_outside(door: Fronted, path: str) -> None:
+    refused = call(door, "GET", path, headers={"Authorization": "Bearer guess"})
+    assert (refused.status, refused.code) == (404, "not_found")
+    _is_a_problem(door, refused)
+
+
+def test_what_nginx_cannot_read_is_a_problem_too(door: Fronted) -> None:
+    for path, headers in (("/" + "a" * 9000, {}), ("/login", {"X-Long": "a" * 33000})):
+        refused = call(door, "GET", path, headers=headers)
+        assert (refused.status, refused.code) == (400, "malformed_json")
+        _is_a_problem(door, refused)
+    refused = call(door, "TRACE", "/login")
+    assert (refused.status, refused.code, "POST" in refused.headers["Allow"]) == (405, "method_not_allowed", True)
+
+
+def test_a_service_that_is_away_is_a_problem_that_says_when_to_come_back(door: Fronted) -> None:
+    door.stop()
+    try:
+        for method in ("GET", "POST"):
+            refused = call(door, method, "/login")
+            assert (refused.status, refused.code, refused.headers["Retry-After"]) == (503, "unavailable", "5")
+            _is_a_problem(door, refused)
+    finally:
+        door.start()
+    assert doors.login(door, "ada").status == 200
+
+
+def test_one_request_has_one_id_everywhere_and_no_log_holds_a_secret(door: Fronted) -> None:
+    own = "a-short.token_7"
+    assert call(door, "GET", "/healthz", headers={"X-Request-ID": own}).headers["X-Request-ID"] == own
+    made = call(
+        door, "POST", "/confirm/not-a-real-secret?also=secret", headers={"Referer": f"{door.url}/reset-password/secret"}
+    )
+    for known in (own, made.headers["X-Request-ID"]):
+        assert known in door.front.log
+        assert known in door.output
+    long = call(door, "GET", "/healthz", headers={"X-Request-ID": "a" * 65}).headers["X-Request-ID"]
+    assert len(long) == 32
+    assert '"POST /confirm" 400' in door.front.log
+    assert "secret" not in door.front.log
+
+
+def test_slow_clients_hold_no_thread_of_the_service(door: Fronted) -> None:
+    """The control: straight to the service, slow clients hold the threads, and others wait in vain."""
+    with _slow_clients(door.port):
+        direct = (http.client.HTTPConnection(LOOPBACK, door.port, timeout=1) for _ in range(12))
+        assert any(_seconds_to_answer(line) is None for line in direct)
+    with _slow_clients(door.front.port, door):
+        taken = [_seconds_to_answer(door.connection(5)) for _ in range(10)]
+    print(f"\n{SLOW} clients at 1 byte/s: others wait at most {max(one or 99 for one in taken):.2f} s")
+    assert None not in taken
+
+
+@contextmanager
+def _slow_clients(port: int, door: Fronted | None = None) -> Iterator[None]:
+    """Half of them drip their headers, half a body, one byte a second, for two seconds before others come."""
+    head = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n"
+    with ExitStack() as stack:
+        lines = []
+        for number in range(SLOW):
+            line = stack.enter_context(socket.create_connection((LOOPBACK, port), 5))
+            if door:
+                line = stack.enter_context(_over_tls(door, line))
+            line.sendall(head + (b"\r\n{" if number % 2 else b"X-Slow: "))
+            lines.append(line)
+        for _ in range(2):
+            time.sleep(1)
+            for line in lines:
+                line.sendall(b" ")
+        yield
+
+
+def _over_tls(door: Fronted, line: socket.socket) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    door.front.ca.configure_trust(context)
+    return context.wrap_socket(line, server_hostname="localhost")
+
+
+def _seconds_to_answer(line: http.client.HTTPConnection) -> float | None:
+    began = time.monotonic()
+    try:
+        line.request("GET", "/healthz")
+        return time.monotonic() - began if line.getresponse().status == 200 else None
+    except OSError:
+        return None
+    finally:
+        line.close()
+
+
+def test_an_account_is_deleted_and_brought_back_through_nginx(door: Fronted, mail_server: MailServer) -> None:
+    mail_server.clear()
+    access = doors.login(door, "bea").json["access_token"]
+    assert call(door, "DELETE", "/profile", {"password": PASSWORD}, access).status == 204
+    assert doors.login(door, "bea").code == "account_inactive"
+    (undo,) = [link for link in mail_server.wait_to("bea@example.org")[-1].links if "/undo/" in link]
+    assert undo.startswith(f"{door.url}/")
+    assert call(door, "POST", doors.path_of(undo)).status == 200
+    assert doors.login(door, "bea").status == 200
