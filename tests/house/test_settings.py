@@ -95,6 +95,12 @@ def test_the_address_of_redis_is_read_from_a_file_as_it_may_hold_a_password(tmp_
     assert settings.ratelimit_storage_uri == "redis://:sesame@redis:6379/0"
 
 
+def test_the_databases_address_holds_a_password_and_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "uri").write_text("postgresql://latchkey:secret@database/latchkey\n", encoding="utf-8")
+    settings = settings_with(SQLALCHEMY_DATABASE_URI_FILE=str(tmp_path / "uri"))
+    assert settings.sqlalchemy_database_uri == "postgresql+psycopg://latchkey:secret@database/latchkey"
+
+
 def test_a_file_of_a_secret_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "nowhere", tmp_path, tmp_path / "binary"):
