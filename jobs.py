@@ -8,11 +8,20 @@ from flask import Flask
 
 from database import was_lost
 from extensions import new_scheduler, settings
-from services import activity, clock, erasure, outbox, pictures, retention, sessions
+from services import activity, clock, erasure, job_runs, outbox, pictures, retention, sessions
 
 DELIVERY_SECONDS = 1
 IDLE_SECONDS = 300
 CLEAR_OUT_SECONDS = 3600
+PERIODS = {
+    outbox.deliver_due.__name__: DELIVERY_SECONDS,
+    sessions.end_idle.__name__: IDLE_SECONDS,
+    retention.clear_out.__name__: CLEAR_OUT_SECONDS,
+    erasure.erase_due.__name__: CLEAR_OUT_SECONDS,
+    erasure.shorten_addresses.__name__: CLEAR_OUT_SECONDS,
+    pictures.sweep.__name__: CLEAR_OUT_SECONDS,
+}
+"""Seconds between the runs of what the jobs do, by the name under which its runs are noted."""
 log = logging.getLogger(__name__)
 
 
@@ -71,8 +80,10 @@ def _run(app: Flask, work: Callable[[], int | None]) -> None:
         try:
             if changed := work():
                 log.info("%s: %d", work.__name__, changed)
+            job_runs.note(work.__name__)
         except Exception as error:
             if was_lost(error):
                 log.warning("a job waits: the database does not answer")
             else:
                 log.error("a job failed", exc_info=error)
+                job_runs.note(work.__name__, type(error).__name__)

@@ -198,6 +198,17 @@ class Letter(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
 
+class JobRun(Base):
+    """The last run of a piece of scheduled work, by any process. `fault`: the kind of its exception; empty: it succeeded."""
+
+    __tablename__ = "job_runs"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    ran_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    succeeded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fault: Mapped[str] = mapped_column(String(64))
+
+
 class AuditFact(Base):
     """Something that happened to an account. It outlives the account, so it refers to it without a constraint."""
 

@@ -17,7 +17,7 @@ ADA = "ada@example.org"
 WEEK = 604800
 KEPT_OF_USERS = {"id", "username", "username_key", "email", "email_key", "is_active", "is_admin", "created_at"}
 """What the shell has that is not null: an id, a made-up name, blanks, and a time."""
-NOBODYS = {"provider_visits", "attempts", "letters"}
+NOBODYS = {"provider_visits", "attempts", "letters", "job_runs"}
 """Tables without a user: before a sign-in, keyed hashes, and encrypted mail that goes by itself."""
 EMPTIED = {"users", "sessions", "audit_facts"}
 
