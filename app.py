@@ -38,7 +38,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI app. Without settings, those of the environment; faulty ones end the process. Jobs are started by the server."""
     if settings is None and commands.needs_no_settings(sys.argv):
         return commands.bare_app()
-    settings = settings or settings_or_exit()
+    try:
+        return _made(settings or load(environment()))
+    except SettingsRefused as refused:
+        if settings is None and commands.tells_of_settings(sys.argv):
+            return commands.bare_app(refused.faults)
+        _leave(refused.faults)
+
+
+def _made(settings: Settings) -> Flask:
     logs.set_up(settings)
     app = Flask("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
     app.extensions["settings"] = settings
@@ -137,12 +145,16 @@ def _leave(faults: list[str]) -> NoReturn:
 
 
 def _check_keys(app: Flask) -> None:
-    """A file that holds no fitting key is a fault of the settings, not of the first person who signs in."""
+    """A file that holds no fitting key is a fault of the settings, not of the first person who signs in.
+
+    Raises SettingsRefused.
+    """
     try:
         with app.app_context():
             signing.ring()
     except signing.KeyRefused as refused:
-        _leave([f"JWT_PRIVATE_KEYS: {refused}. Make one with `flask keys new`, and name its file."])
+        cure = "Make one with `flask keys new`, and name its file."
+        raise SettingsRefused([f"JWT_PRIVATE_KEYS: {refused}. {cure}"]) from refused
 
 
 if __name__ == "__main__":

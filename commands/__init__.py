@@ -12,9 +12,15 @@ def needs_no_settings(arguments: list[str]) -> bool:
     return os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "keys" in arguments and "new" in arguments
 
 
-def bare_app() -> Flask:
-    """An app with nothing but these commands."""
+def tells_of_settings(arguments: list[str]) -> bool:
+    """`flask doctor` lists the faults of settings among all else that is wrong."""
+    return os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "doctor" in arguments
+
+
+def bare_app(faults: list[str] | None = None) -> Flask:
+    """An app with nothing but these commands. `faults`: of the settings that it could not be made with."""
     app = Flask("latchkey")
+    app.extensions["setting_faults"] = faults
     register(app)
     return app
 

@@ -7,11 +7,11 @@ for a known address does exactly the work of one for an unknown address.
 """
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, case, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from database import changed, db, rows, unit_of_work, was_lost, was_refused_for_concurrency
@@ -54,6 +54,25 @@ def listed(everything: bool) -> list[Row[Any]]:
     """Letters that wait, or all, the oldest first."""
     wanted = select(Letter.id, Letter.kind, Letter.state, Letter.tries, Letter.not_before).order_by(Letter.created_at)
     return rows(wanted if everything else wanted.where(Letter.state.in_(WAITING)))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the mail goes: how many letters wait, of them tried in vain; how many were given up; since when the oldest is due."""
+
+    waiting: int
+    retried: int
+    given_up: int
+    oldest_due: datetime | None
+
+
+def state() -> State:
+    waits = Letter.state.in_(WAITING)
+    due = and_(waits, Letter.not_before <= clock.now())
+    kinds = (waits, and_(waits, Letter.tries > 1, Letter.lease_id.is_(None)), Letter.state == "given_up")
+    counts = [func.count(case((kind, 1))) for kind in kinds]
+    found = rows(select(*counts, func.min(case((due, Letter.not_before)))).select_from(Letter))[0]
+    return State(*found)
 
 
 def hurry() -> int:

@@ -196,6 +196,12 @@ def sweep() -> int:
     return len(orphans)
 
 
+def missing() -> int:
+    """How many accounts name a picture whose file is not there."""
+    names = [row.picture for row in rows(select(User.picture).where(User.picture.is_not(None)))]
+    return sum(not (folder() / name).is_file() for name in names)
+
+
 def _written(file: Path) -> datetime:
     """When it was written; now, where it has just gone."""
     with suppress(FileNotFoundError):

@@ -24,22 +24,7 @@ class VerifiedConnection(Connection):
     """Flask-Mail's connection with certificates verified and a time-out; it has neither."""
 
     def configure_host(self) -> smtplib.SMTP:
-        chosen = settings()
-        context = ssl.create_default_context(cafile=chosen.mail_ca_file)
-        server, timeout = (chosen.mail_server, chosen.mail_port), chosen.mail_timeout
-        if chosen.mail_use_ssl:
-            host: smtplib.SMTP = smtplib.SMTP_SSL(*server, timeout=timeout, context=context)
-        else:
-            host = smtplib.SMTP(*server, timeout=timeout)
-        try:
-            if chosen.mail_use_tls:
-                host.starttls(context=context)
-            if chosen.mail_username and chosen.mail_password:
-                host.login(chosen.mail_username, chosen.mail_password)
-        except BaseException:
-            host.close()
-            raise
-        return host
+        return connected(settings().mail_timeout)
 
     def __exit__(self, *raised: object) -> None:
         """A goodbye that fails neither hides the server's answer nor makes an accepted letter unsent."""
@@ -47,6 +32,26 @@ class VerifiedConnection(Connection):
             with suppress(OSError, smtplib.SMTPException):
                 self.host.quit()
             self.host.close()
+
+
+def connected(timeout: int) -> smtplib.SMTP:
+    """The server, greeted, verified and logged in to; each answer within `timeout` seconds. Raises OSError, SMTPException."""
+    chosen = settings()
+    context = ssl.create_default_context(cafile=chosen.mail_ca_file)
+    server = (chosen.mail_server, chosen.mail_port)
+    if chosen.mail_use_ssl:
+        host: smtplib.SMTP = smtplib.SMTP_SSL(*server, timeout=timeout, context=context)
+    else:
+        host = smtplib.SMTP(*server, timeout=timeout)
+    try:
+        if chosen.mail_use_tls:
+            host.starttls(context=context)
+        if chosen.mail_username and chosen.mail_password:
+            host.login(chosen.mail_username, chosen.mail_password)
+    except BaseException:
+        host.close()
+        raise
+    return host
 
 
 def hand_over(letter_id: str, to: str, subject: str, text: str, html: str) -> None:

@@ -3,8 +3,11 @@
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, TypeVar
 
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
@@ -27,6 +30,7 @@ AT_ONCE = 4
 WAIT_SECONDS = 1.0
 NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 """What the libraries raise over an answer that means nothing: `"expires_in": 1e999` is an OverflowError."""
+Found = TypeVar("Found")
 log = logging.getLogger(__name__)
 _askers: defaultdict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(AT_ONCE))
 
@@ -94,6 +98,17 @@ def fetched(provider: Provider, url: str, bearer: str | None = None) -> dict[str
         return _asked(provider, lambda: _object(client.get(url, withhold_token=True, headers=_bearer(bearer))))
 
 
+def date_of(provider: Provider) -> datetime | None:
+    """The moment that the provider's answer is dated with (RFC 9110 §6.6.1), where it is. Raises as `fetched` does."""
+
+    def ask() -> datetime | None:
+        date: str | None = client.get(provider.discovery_url, withhold_token=True).headers.get("Date")
+        return parsedate_to_datetime(date) if date else None
+
+    with session(provider, "") as client:
+        return _asked(provider, ask)
+
+
 def exchanged(provider: Provider, endpoint: str, redirect_uri: str, **given: str) -> dict[str, Any]:
     """The token endpoint's answer for a code (RFC 6749 §4.1.3, RFC 7636 §4.5). Raises as `fetched` does."""
     with session(provider, redirect_uri) as client:
@@ -113,14 +128,14 @@ def _object(response: Response) -> dict[str, Any]:
     return found
 
 
-def _asked(provider: Provider, ask: Any) -> dict[str, Any]:
+def _asked(provider: Provider, ask: Callable[[], Found]) -> Found:
     """Every way in which a provider can fail is one of two answers to our caller; the log has the kind of fault."""
     askers = _askers[provider.name]
     if not askers.acquire(timeout=WAIT_SECONDS):
         log.warning("provider %s is not asked: %d wait for it already", provider.name, AT_ONCE)
         raise ProviderUnavailable
     try:
-        found: dict[str, Any] = ask()
+        return ask()
     except (OAuthError, _Excess, JSONDecodeError, *NONSENSE) as error:
         log.warning("provider %s answered wrongly: %s", provider.name, type(error).__name__)
         raise OauthFailed from error
@@ -129,4 +144,3 @@ def _asked(provider: Provider, ask: Any) -> dict[str, Any]:
         raise ProviderUnavailable from error
     finally:
         askers.release()
-    return found

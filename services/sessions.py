@@ -189,6 +189,12 @@ def all_of(user_id: str) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows(found)]
 
 
+def newest_addresses() -> list[tuple[str, str]]:
+    """Whose the last fifty sign-ins were, and the client's address of each; those that were shortened or erased left out."""
+    newest = select(Session.user_id, Session.ip).where(Session.ip_shortened.is_(False), Session.ip != "")
+    return [(row.user_id, row.ip) for row in rows(newest.order_by(Session.created_at.desc()).limit(50))]
+
+
 def end_one_of(user_id: str, session_id: str, reason: str) -> bool:
     """Ends one of the user's own live sessions; false where there is no such."""
     mine = update(Session).where(Session.id == session_id, Session.user_id == user_id, Session.ended_at.is_(None))

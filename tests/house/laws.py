@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "services": "config database errors extensions model services",
     "flows": "config errors extensions services",
     "resources": "config database errors extensions flows resources services",
-    "commands": "commands database errors extensions services",
+    "commands": "commands config database environment errors extensions jobs services",
     "jobs": "database extensions services",
     "edge": "config errors extensions resources services",
     "app": "commands config database edge environment errors extensions jobs logs resources services sqlite",
