@@ -12,6 +12,7 @@ from resources.contract import Access, Contract
 from resources.utils import KINDS
 from services.tokens import ACCESS, REFRESH
 
+TO_BRING = "The `access_token` that a sign-in gave; for `POST /refresh`, the `refresh_token`."
 CSRF_PARAMETER = {
     "name": CSRF_HEADER,
     "in": "header",
@@ -30,7 +31,7 @@ def schemes() -> dict[str, Any]:
     """The security schemes."""
     found: dict[str, Any] = {}
     if settings().takes_headers:
-        found["bearer"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        found["bearer"] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": TO_BRING}
     if settings().takes_cookies:
         for kind in (ACCESS, REFRESH):
             found[f"{kind}_cookie"] = {"type": "apiKey", "in": "cookie", "name": cookie_name(kind)}

@@ -43,7 +43,14 @@ FRESH = "Wants a sign-in of the last {minutes:g} minutes, else 401 `reauthentica
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The whole document."""
+    """The whole document. Made once, since neither routes nor settings change while the app lives; not to be changed."""
+    if "openapi" not in app.extensions:
+        app.extensions["openapi"] = _made(app)
+    found: dict[str, Any] = app.extensions["openapi"]
+    return found
+
+
+def _made(app: Flask) -> dict[str, Any]:
     operations = list(_operations(app))
     models = {model for *_, declared in operations for model in _models(declared)}
     paths: dict[str, dict[str, Any]] = {}

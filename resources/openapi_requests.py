@@ -18,6 +18,7 @@ IN_PATH = {
 }
 """Parameters of paths: what each is, and an example; where they differ, with the beginning of the path."""
 FILE = {"type": "string", "format": "binary", "description": "a PNG, JPEG or GIF file"}
+BESIDE = "the text fields may come along, as parts of their own"
 
 
 def parameters(rule: Rule, declared: Contract) -> list[dict[str, Any]]:
@@ -53,7 +54,7 @@ def body(declared: Contract) -> dict[str, Any] | None:
     schema = {"$ref": REF.format(model=declared.body.__name__)}
     content: dict[str, Any] = {"application/json": {"schema": schema, "examples": examples(given)}}
     if declared.upload:
-        content[MULTIPART] = {"schema": {"allOf": [schema, {"properties": {declared.upload: FILE}}]}}
+        content[MULTIPART] = {"schema": {"type": "object", "properties": {declared.upload: FILE}, "description": BESIDE}}
     # An empty body counts as {}.
     return {"required": {} not in given.values(), "content": content}
 

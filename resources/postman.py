@@ -11,7 +11,7 @@ FORMAT = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 ABOUT = """\
 Choose the environment, and run the folders in their order, or press Send from request to request: scripts keep the tokens,
 and read mailed links and codes from the development mailbox. Each run signs somebody new up. The request limits that
-`./dev run` writes into `.env` leave room for it.
+`./dev run` writes into `.env` leave room for it. Tokens travel in the Authorization header (`JWT_TOKEN_LOCATION=headers`).
 """
 REST = "Everything else"
 """The folder of the calls that are in no story."""

@@ -11,6 +11,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.conftest import ROOMY, SECRETS
+from tests.parts.images import png
 from tests.parts.service import Service
 
 ADA = {"username": "ada", "email": "ada@example.org", "password": "correct-horse-battery"}
@@ -41,17 +42,29 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
 def test_a_token_that_is_given_once_goes_with_every_call(service: Service, page: Page) -> None:
     requests.post(f"{service.url}/signup", json=ADA, timeout=10)
     assert _told(_tried_out(page, "getProfile"))["code"] == "authentication_required"
-    _confirm(service)
+    _confirm(service, ADA["email"])
     signed_in = _told(_tried_out(page, "postLogin", "Sign up and sign in"))
-    page.get_by_role("button", name="Authorize").first.click()
-    dialog = page.locator(".dialog-ux")
-    dialog.locator("input").fill(signed_in["access_token"])
-    dialog.get_by_role("button", name="Apply credentials").click()
-    dialog.get_by_role("button", name="Close").last.click()
+    _authorize(page, signed_in["access_token"])
     call = page.locator("#operations-Profile-getProfile")
     call.get_by_role("button", name="Execute").click()
     expect(call.locator(".live-responses-table td.response-col_status").last).to_contain_text("200")
     assert _told(call)["username"] == "ada"
+
+
+def test_a_picture_is_chosen_from_the_disk(service: Service, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "ada.png").write_bytes(png())
+    requests.post(f"{service.url}/signup", json=ADA | {"username": "bea", "email": "bea@example.org"}, timeout=10)
+    _confirm(service, "bea@example.org")
+    name = {"username": "bea", "password": ADA["password"]}
+    _authorize(page, requests.post(f"{service.url}/login", json=name, timeout=10).json()["access_token"])
+    call = page.locator("#operations-Profile-putProfile")
+    call.locator(".opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.locator(".opblock-section-request-body select").first.select_option("multipart/form-data")
+    call.locator("input[type=file]").set_input_files(tmp_path / "ada.png")
+    call.get_by_role("button", name="Execute").click()
+    expect(call.locator(".live-responses-table")).to_be_visible()
+    assert "/uploads/profile_pictures/" in _told(call)["profile_picture"]
 
 
 def test_the_files_for_postman_are_found_on_the_page(page: Page, tmp_path: Path) -> None:
@@ -63,12 +76,20 @@ def test_the_files_for_postman_are_found_on_the_page(page: Page, tmp_path: Path)
         assert download.value.suggested_filename == f"latchkey.postman_{name}.json"
 
 
-def _confirm(service: Service) -> None:
+def _authorize(page: Page, token: str) -> None:
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".dialog-ux")
+    dialog.locator("input").fill(token)
+    dialog.get_by_role("button", name="Apply credentials").click()
+    dialog.get_by_role("button", name="Close").last.click()
+
+
+def _confirm(service: Service, address: str) -> None:
     for _ in range(100):
         time.sleep(0.1)
         mails = requests.get(f"{service.url}/dev/mailbox", headers={"Accept": "application/json"}, timeout=10).json()
-        if mails:
-            assert requests.post(mails[0]["links"][0], timeout=10).status_code == 200
+        if mine := [mail for mail in mails if mail["to"] == address]:
+            assert requests.post(mine[0]["links"][0], timeout=10).status_code == 200
             return
     pytest.fail("no mail came")
 
