@@ -91,6 +91,10 @@ GUIDES: dict[str, Guide] = {
         "The account was deactivated by the operator, or its owner has deleted it and it waits to be erased.",
         "Say so. Somebody who deleted the account can use the link in that mail to have it back.",
     ),
+    "https_required": Guide(
+        "The call came over http and `FORCE_HTTPS` is set; or the proxy in front does not say `https` in `X-Forwarded-Proto`.",
+        "Use the https address, and treat the password or token that was sent as known to others.",
+    ),
     "signup_closed": Guide("`SIGNUP_ENABLED` is false: nobody new is taken.", "Hide the sign-up form."),
     "not_found": Guide(
         "The path leads nowhere, or to something that is gone or belongs to somebody else.",
