@@ -16,17 +16,20 @@ from tests.people import PASSWORD
 NEW_PASSWORD = "nine-purple-lanterns"
 
 
-@pytest.fixture(scope="module")
-def door(smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    uri = f"sqlite:///{tmp_path_factory.mktemp('recovery') / 'door.db'}"
-    with doors.service(uri, smtp) as started:
+@pytest.fixture(scope="module", params=["direct", "nginx"])
+def door(
+    request: pytest.FixtureRequest, smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("recovery")
+    uri = f"sqlite:///{folder / 'door.db'}"
+    with doors.service(uri, smtp) if request.param == "direct" else doors.behind_nginx(uri, smtp, folder) as started:
         yield started
 
 
 @pytest.fixture(params=["with script", "without script"])
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """A page whose every complaint, a broken policy among them, fails the test."""
-    context = browser.new_context(java_script_enabled=request.param == "with script")
+    context = browser.new_context(java_script_enabled=request.param == "with script", ignore_https_errors=True)
     page, complaints = context.new_page(), list[str]()
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -111,7 +114,7 @@ def test_the_pages_can_be_read_and_used_on_a_phone(
     browser: Browser, door: Service, mail_server: MailServer, name: str, scheme: Literal["light", "dark"]
 ) -> None:
     call(door, "POST", "/forgot-password", {"email": f"{name}@example.org"})
-    context = browser.new_context(viewport={"width": 320, "height": 568}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": 320, "height": 568}, color_scheme=scheme, ignore_https_errors=True)
     page = context.new_page()
     page.goto(link(mail_server, name, "/reset-password/", 2))
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, "nothing sticks out"
