@@ -15,26 +15,37 @@ from playwright.sync_api import Browser, expect
 from tests.attacks import doors
 from tests.attacks.doors import Answer, call
 from tests.conftest import start_database
-from tests.parts import images
+from tests.parts import images, provider
 from tests.parts.nginx import Fronted
 from tests.parts.ports import LOOPBACK
+from tests.parts.provider import Provider
 from tests.parts.smtp import MailServer
 from tests.people import PASSWORD
+from tests.visitors import settings_of
 
 MIB = 1024 * 1024
 NEW_PASSWORD = "nine-purple-lanterns"
 ELSEWHERE = "127.0.0.7"
 """Another client: every address of 127.0.0.0/8 is this machine's own on Linux."""
-THREADS, SLOW = 4, 20
+SLOW = 20
 
 
 @pytest.fixture(scope="module")
-def door(smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
+def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    with provider.mock(tmp_path_factory.mktemp("google"), "eve") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def door(
+    google: Provider, smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fronted]:
     folder = tmp_path_factory.mktemp("behind-nginx")
     mail_server.clear()
     with ExitStack() as stack:
         uri = start_database(stack, "postgresql", folder)
-        started = stack.enter_context(doors.behind_nginx(uri, smtp, folder, WEB_THREADS=str(THREADS // 2)))
+        more = settings_of(google.discovery_url) | {"WEB_THREADS": "2", "JWT_TOKEN_LOCATION": "headers,cookies"}
+        started = stack.enter_context(doors.behind_nginx(uri, smtp, folder, **more))
         for name in ("ada", "bea", "cyd"):
             doors.account(started, mail_server, name)
         yield started
@@ -73,6 +84,31 @@ def test_a_page_works_in_a_browser_over_https(door: Fronted, browser: Browser, m
     assert (cookie["name"], cookie["secure"], cookie["httpOnly"]) == ("__Host-latchkey", True, True)
     context.close()
     assert doors.login(door, "dot").status == 200
+
+
+def test_tokens_travel_by_cookies_that_no_plain_connection_sends(door: Fronted) -> None:
+    body, wanted = {"username": "ada", "password": PASSWORD}, {"X-Token-Location": "cookies"}
+    line = door.connection()
+    line.request("POST", "/login", json.dumps(body), wanted | {"Content-Type": "application/json"})
+    answer = line.getresponse()
+    said, cookies = json.load(answer), answer.headers.get_all("Set-Cookie", [])
+    assert len(cookies) == 2
+    assert all(cookie.startswith("__Host-") and "; Secure" in cookie and "; HttpOnly" in cookie for cookie in cookies)
+    sent = {"Cookie": "; ".join(cookie.partition(";")[0] for cookie in cookies)}
+    assert call(door, "GET", "/profile", headers=sent).json["username"] == "ada"
+    assert call(door, "POST", "/logout", headers=sent).code == "csrf_failed"
+    assert call(door, "POST", "/logout", headers=sent | {"X-CSRF-TOKEN": said["csrf_access_token"]}).status == 200
+
+
+def test_a_provider_sends_people_back_to_the_public_address(door: Fronted, google: Provider) -> None:
+    left = call(door, "GET", "/auth/google", headers=doors.BROWSER)
+    assert left.status == 302
+    back = google.sign_in(left.headers["Location"], "eve")
+    assert back.startswith(f"{door.url}/auth/google/callback?")
+    cookie = left.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-")
+    signed_in = call(door, "GET", doors.path_of(back), headers={"Cookie": cookie.partition(";")[0]})
+    assert call(door, "GET", "/profile", token=signed_in.json["access_token"]).json["email"] == "eve@example.org"
 
 
 def test_a_session_is_the_real_clients_whatever_it_forwards(door: Fronted) -> None:
