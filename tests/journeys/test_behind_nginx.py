@@ -178,6 +178,17 @@ def test_metrics_are_not_shown_outside(door: Fronted, path: str) -> None:
     _is_a_problem(door, refused)
 
 
+def test_over_http_calls_are_refused_and_pages_lead_to_https(door: Fronted) -> None:
+    body = {"username": "ada", "password": PASSWORD}
+    for spoofed in ({}, {"X-Forwarded-Proto": "https"}, {"X_Forwarded_Proto": "https", "Forwarded": "proto=https"}):
+        refused = call(door.front.plain(), "POST", "/login", body, headers=spoofed)
+        assert (refused.status, refused.code) == (403, "https_required")
+    page = call(door.front.plain(), "GET", "/reset-password/a?b=c", headers=doors.BROWSER | {"Host": "evil.example.org"})
+    assert (page.status, page.headers["Location"]) == (308, f"{door.url}/reset-password/a?b=c")
+    assert "Strict-Transport-Security" in call(door, "GET", "/docs", headers={"X-Forwarded-Proto": "http"}).headers
+    assert call(door.front.plain(), "GET", "/healthz").status == 200
+
+
 def test_what_nginx_cannot_read_is_a_problem_too(door: Fronted) -> None:
     for path, headers in (("/" + "a" * 9000, {}), ("/login", {"X-Long": "a" * 33000})):
         refused = call(door, "GET", path, headers=headers)
