@@ -73,6 +73,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def _announce(settings: Settings) -> None:
     base = settings.address
     print(f"\n  API      {base}\n  Docs     {base}/docs")
+    print(f"  App      {base}/app")
     print(f"  Mailbox  {base}/dev/mailbox" if settings.uses_mailbox else f"  Mail     by {settings.mail_server}")
     print("\nStop with Ctrl+C.\n", flush=True)
 

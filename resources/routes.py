@@ -2,6 +2,7 @@
 
 from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
+from resources.front_end import FrontEnd, FrontEndFile, FrontEndScreen
 from resources.mailbox import Mailbox
 from resources.mfa import Mfa, RecoveryCodeSet
 from resources.notice_links import NotMe, Undo
@@ -61,7 +62,11 @@ ROUTES: dict[str, type[Resource]] = {
     "/docs": Docs,
     "/docs/<string:name>": DocsFile,
     "/problems/<string:code>": ProblemPage,
+    # Development only
     "/dev/mailbox": Mailbox,
+    "/app": FrontEnd,
+    "/app/<string:name>": FrontEndFile,
+    "/app/<string:folder>/<string:name>": FrontEndScreen,
 }
 
 

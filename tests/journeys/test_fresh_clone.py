@@ -68,7 +68,7 @@ def test_a_newcomer_has_a_working_account_after_one_command(clone: Path) -> None
     with dev_run(clone, port) as said:
         assert "Signed out." in run(walk("curl", port))
         first = said.read_text()
-    for line in (f"http://127.0.0.1:{port}/docs", "/dev/mailbox", "Fresh secrets", "roomier"):
+    for line in (f"http://127.0.0.1:{port}/docs", "/dev/mailbox", "/app", "Fresh secrets", "roomier"):
         assert line in first
     assert (clone / ".env").stat().st_mode & 0o077 == 0
     secrets = (clone / ".env").read_text()
