@@ -52,3 +52,9 @@ def _install(npm: str) -> None:
         done = subprocess.call([npm, *CI], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=240)
     if done:
         raise Missing(f"npm could not install what tests/node/package-lock.json names:\n{tail(log)}")
+
+
+def script(path: str) -> str:
+    """The text of a script among the packages, for a browser; raises Missing."""
+    node()
+    return (FOLDER / "node_modules" / path).read_text(encoding="utf-8")
