@@ -17,7 +17,7 @@ from tests.house.sources import ELSEWHERE, OUTSIDE, ROOT
 
 PROGRAMS = Path(sys.executable).parent
 PYTHONS_OWN = {"PYTHONUNBUFFERED", "PATH"}
-LEFT_OUT = {*OUTSIDE, "deploy", "docs"}
+LEFT_OUT = {"examples", *OUTSIDE, "deploy", "docs"}
 
 
 def instructions() -> list[tuple[str, str]]:

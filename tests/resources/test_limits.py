@@ -93,7 +93,17 @@ def test_each_route_is_counted_by_itself(build: Build) -> None:
 
 def test_the_service_routes_and_preflights_are_never_limited(build: Build) -> None:
     door = build(RATELIMIT_DEFAULT="1 per day", RATELIMIT_SENSITIVE="1 per day")
-    for path in ("/", "/healthz", "/readyz", "/openapi.json", "/docs", "/problems/not_found", "/dev/mailbox", "/app", "/app/main.js"):
+    for path in (
+        "/",
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/problems/not_found",
+        "/dev/mailbox",
+        "/app",
+        "/app/main.js",
+    ):
         assert 429 not in statuses(door, 5, "GET", path)
     for path in ("/login", "/profile", "/signup", "/refresh"):
         assert 429 not in statuses(door, 5, "OPTIONS", path)
