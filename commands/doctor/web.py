@@ -26,6 +26,8 @@ def _https(chosen: Settings) -> list[Finding]:
     if chosen.over_https:
         if (chosen.frontend_url or "").startswith("http://") and not is_here(chosen.frontend_url):
             return [warning("https", "FRONTEND_URL is plain http: mailed links open in the clear", "Serve the app over https.")]
+        if not (chosen.development or chosen.force_https):
+            return [warning("https", "calls over plain http are answered like others", "Set FORCE_HTTPS=true.")]
         return []
     if chosen.development or is_here(chosen.address):
         return []

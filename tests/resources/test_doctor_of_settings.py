@@ -10,14 +10,17 @@ import sys
 import tempfile
 from collections import namedtuple
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from commands.doctor import mail
-from tests.conftest import SECRETS
+from tests.conftest import SECRETS, refuse_or_skip
 from tests.parts.images import png
+from tests.parts.missing import Missing
 from tests.parts.ports import LOOPBACK, free_port
+from tests.parts.redis import redis
 from tests.parts.service import copy_of_the_project
 from tests.parts.smtp import MailServer
 from tests.resources.gallery import data_uri
@@ -25,7 +28,8 @@ from tests.resources.patient import Admit, admit, migrated
 
 __all__ = ["admit", "migrated"]
 PRODUCTION = {"FLASK_ENV": "production", "BCRYPT_LOG_ROUNDS": "10"}
-BEHIND_A_PROXY = PRODUCTION | {"BASE_URL": "https://auth.example.org", "TRUSTED_PROXIES": "1"}
+BEHIND_A_PROXY = PRODUCTION | {"BASE_URL": "https://auth.example.org", "TRUSTED_PROXIES": "1", "FORCE_HTTPS": "true"}
+DIRECT = {"TRUSTED_PROXIES": "0", "FORCE_HTTPS": "false"}
 FULLEST = namedtuple("FULLEST", "total used free")
 NOBODY = 65534
 
@@ -88,8 +92,9 @@ def test_a_good_house_has_no_fault_and_says_so_in_lines(admit: Admit) -> None:
     ("check", "status", "settings", "word"),
     [
         ("https", "fault", PRODUCTION | {"BASE_URL": "http://auth.example.org"}, "in the clear"),
+        ("https", "warning", BEHIND_A_PROXY | {"FORCE_HTTPS": "false"}, "answered like others"),
         ("https", "warning", BEHIND_A_PROXY | {"FRONTEND_URL": "http://app.example.org"}, "FRONTEND_URL"),
-        ("proxies", "fault", BEHIND_A_PROXY | {"TRUSTED_PROXIES": "0"}, "all clients count as one"),
+        ("proxies", "fault", BEHIND_A_PROXY | DIRECT, "all clients count as one"),
         ("cors", "warning", {"CORS_ORIGINS": "*"}, "every page"),
         ("cors", "warning", BEHIND_A_PROXY | {"CORS_ORIGINS": "http://app.example.org"}, "plain http"),
         ("limits", "warning", {"WEB_CONCURRENCY": "2"}, "each of 2 workers"),
@@ -102,8 +107,16 @@ def test_settings_that_are_valid_and_not_good(
     admit(**settings).examined().one(check, status, word)
 
 
-def test_one_worker_counts_for_all(admit: Admit) -> None:
-    admit().examined().one("limits", "ok")
+def test_limits_are_counted_where_that_answers(admit: Admit, tmp_path: Path) -> None:
+    admit().examined().one("limits", "ok", "in memory")
+    with ExitStack() as stack:
+        try:
+            uri = stack.enter_context(redis(tmp_path / "redis"))
+        except Missing as missing:
+            refuse_or_skip(missing)
+        admit(RATELIMIT_STORAGE_URI=uri, WEB_CONCURRENCY="2").examined().one("limits", "ok", "for all workers")
+    gone = f"redis://:a-password-of-the-database@{LOOPBACK}:{free_port()}/0"
+    admit(RATELIMIT_STORAGE_URI=gone).examined().one("limits", "fault", "does not count")
 
 
 def test_a_mail_server_is_asked_and_gets_no_mail(admit: Admit, mail_server: MailServer) -> None:
