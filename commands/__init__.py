@@ -1,10 +1,10 @@
-"""The operator's commands: `flask doctor`, `flask keys …`, `flask users …`, `flask outbox …`, `flask sessions …`."""
+"""The operator's commands: `flask doctor`, `flask backup`, `flask restore`, `flask keys …`, `flask users …`, and more."""
 
 import os
 
 from flask import Flask
 
-from commands import doctor, keys, outbox, sessions, users
+from commands import backup, doctor, keys, outbox, sessions, users
 
 
 def needs_no_settings(arguments: list[str]) -> bool:
@@ -27,5 +27,6 @@ def bare_app(faults: list[str] | None = None) -> Flask:
 
 def register(app: Flask) -> None:
     """Adds every command to the app."""
-    for command in (doctor.doctor, keys.keys, outbox.outbox, sessions.sessions, users.users):
+    made = (backup.backup, backup.restore, doctor.doctor, keys.keys, outbox.outbox, sessions.sessions, users.users)
+    for command in made:
         app.cli.add_command(command)

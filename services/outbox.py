@@ -82,6 +82,12 @@ def hurry() -> int:
     return changed(update(Letter).where(*waits).values(not_before=now))
 
 
+def void_waiting() -> int:
+    """No letter that waits is sent any more; returns how many waited."""
+    waits = update(Letter).where(Letter.state.in_(WAITING))
+    return changed(waits.values(state="void", content=None, lease_id=None, finished_at=clock.now()))
+
+
 def deliver_due() -> None:
     """Delivers every letter that is due, one at a time; each fault concerns its own letter only."""
     while claimed := _claim():

@@ -20,10 +20,10 @@ from threading import BoundedSemaphore
 from PIL import Image
 from PIL.Image import Transpose
 from PIL.JpegImagePlugin import JpegImageFile
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from config import ROOT
-from database import afterwards, rows
+from database import afterwards, changed, rows
 from errors import Busy, InvalidImage, PayloadTooLarge, Unavailable
 from extensions import settings
 from model import User
@@ -196,10 +196,27 @@ def sweep() -> int:
     return len(orphans)
 
 
-def missing() -> int:
-    """How many accounts name a picture whose file is not there."""
-    names = [row.picture for row in rows(select(User.picture).where(User.picture.is_not(None)))]
-    return sum(not (folder() / name).is_file() for name in names)
+def names() -> set[str]:
+    """Of all files there are."""
+    return {file.name for file in folder().glob("*") if NAME.fullmatch(file.name)}
+
+
+def put_back(name: str, picture: bytes) -> None:
+    """Writes a file that a backup holds, where it is not there."""
+    if not (folder() / name).exists():
+        _write(name, picture)
+
+
+def missing() -> list[str]:
+    """The pictures that accounts name and whose file is not there."""
+    owned = {row.picture for row in rows(select(User.picture).where(User.picture.is_not(None)))}
+    return sorted(owned - names())
+
+
+def forget_missing() -> None:
+    """No account names a picture without a file any more."""
+    for name in missing():
+        changed(update(User).where(User.picture == name).values(picture=None))
 
 
 def _written(file: Path) -> datetime:

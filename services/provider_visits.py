@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from database import db, rows, transaction_apart
+from database import changed, db, rows, transaction_apart
 from errors import OauthFailed
 from model import ProviderVisit
 from services import clock, keys, mint, vault
@@ -27,6 +27,11 @@ def depart(provider: str, browser: str, about: dict[str, Any]) -> str:
         )
     )
     return state
+
+
+def void_everybodys() -> int:
+    """Nobody who was sent away is expected back; returns how many were."""
+    return changed(update(ProviderVisit).where(ProviderVisit.spent_at.is_(None)).values(spent_at=clock.now()))
 
 
 def end(provider: str, browser: str, state: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyotp
 import segno
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from database import changed, rows
 from errors import MfaAlreadyEnabled
@@ -55,6 +55,13 @@ def enable(user_id: str, code: str) -> bool:
     same = update(User).where(User.id == user_id, User.mfa_enabled_at.is_(None), User.totp_offered == kept)
     in_use = {"totp_secret": kept, "totp_offered": None, "totp_last_step": step, "mfa_enabled_at": clock.now()}
     return changed(same.values(in_use)) == 1
+
+
+def use_up_present_codes() -> None:
+    """No code that anybody's app shows now, or has shown, is accepted; the next one is."""
+    step = int(clock.now().timestamp()) // SECONDS
+    older = or_(User.totp_last_step.is_(None), User.totp_last_step < step)
+    changed(update(User).where(User.mfa_enabled_at.is_not(None), older).values(totp_last_step=step))
 
 
 def disable(user_id: str) -> bool:

@@ -101,6 +101,11 @@ def everybody() -> Iterator[Account]:
         last = found[-1].id
 
 
+def are_any() -> bool:
+    """Whether there is an account or a pending sign-up."""
+    return bool(rows(select(User.id).limit(1)))
+
+
 def owner_of(email: str) -> Account | None:
     """The account that has proved this address."""
     found = _found(select(*ACCOUNT_COLUMNS).where(User.owned_email_key == names.address_key(email)))

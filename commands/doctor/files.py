@@ -30,7 +30,7 @@ def examined() -> Findings:
 def pictures_examined() -> Findings:
     if missing := pictures.missing():
         yield warning(
-            "pictures", f"{missing} accounts name a picture whose file is gone", "Restore UPLOAD_FOLDER from a backup."
+            "pictures", f"{len(missing)} accounts name a picture whose file is gone", "Restore UPLOAD_FOLDER from a backup."
         )
     else:
         yield ok("pictures", "every picture has its file")

@@ -8,7 +8,8 @@ import pyotp
 import pytest
 import time_machine
 
-from services import clock
+from database import unit_of_work
+from services import clock, provider_visits
 from tests.people import PASSWORD
 from tests.resources.conftest import Door
 from tests.resources.test_commands import run
@@ -160,11 +161,14 @@ def test_sessions_of_one_and_of_everybody_end(door: Door, ada: str) -> None:
     assert answers[0].get_json()["reason"] == "revoked_by_admin"
     door.post("/forgot-password", {"email": ADA})
     reset = door.mail_to(ADA)[-1].links[0].removeprefix(door.app.extensions["settings"].address)
+    with door.app.app_context(), unit_of_work():
+        provider_visits.depart("google", "the browser's secret", {})
     assert run(door, "sessions", "end-all")[0] == 1
     assert door.get("/profile", tokens[2]).status_code == 200, "nobody said yes"
     assert run(door, "sessions", "end-all", "--yes") == (0, "1 sessions have ended; 1 links and codes are void.\n")
     assert door.get("/profile", tokens[2]).get_json()["reason"] == "revoked_by_admin"
     assert door.post(reset, {"password": "another-horse-battery"}).status_code == 400
+    assert all(row["spent_at"] for row in door.rows("provider_visits"))
     assert facts(door) == [("signed_out_by_operator", ada), ("everybody_signed_out", None)]
     assert door.login().status_code == 200
 
