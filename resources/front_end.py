@@ -35,7 +35,7 @@ class FrontEndFile(Resource):
 
     @contract(refuses=(NotFound,), media=MEDIA)
     def get(self, name: str) -> Response:
-        """A file of the example front end, what it is told of this service, or one of its screens."""
+        """A file of the example front end. Also what it is told of this service, and its screens."""
         return answers.json(_told(settings())) if name == "config.json" else _file(name)
 
 
@@ -45,7 +45,7 @@ class FrontEndScreen(Resource):
 
     @contract(refuses=(NotFound,), media=MEDIA)
     def get(self, folder: str, name: str) -> Response:
-        """A file in a folder of the example front end, or a screen that has such a path, as mailed links do."""
+        """A file in a folder of the example front end. Also a screen that has such a path, as mailed links do."""
         return _file(f"{folder}/{name}")
 
 

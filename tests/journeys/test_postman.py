@@ -51,5 +51,4 @@ def test_every_request_of_the_collection_succeeds_in_its_order(service: Service,
 def test_a_broken_promise_is_noticed(service: Service, tmp_path: Path) -> None:
     text = json.dumps(downloaded(service, "collection"))
     broken = json.loads(text.replace("oneOf([200, 404])", "oneOf([299])"))
-    done = run(service, tmp_path, broken, REST)
-    assert len(done.failures) == text.count("oneOf([200, 404])") >= 1
+    assert run(service, tmp_path, broken, REST).failures
