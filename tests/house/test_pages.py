@@ -18,7 +18,14 @@ IMAGE = re.compile(r'<img src="([^"]*)"')
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`")
 REASON = re.compile(r'(?:SessionEnded\(|end_reason=|sessions\.end\w*\([^)]*)"(\w+)"')
-NOT_SETTINGS = {"GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GOOGLE_DISCOVERY_URL", "SERVER_METADATA_URL", "NAME_FILE"}
+NOT_SETTINGS = {
+    "DEV_PYTHON",
+    "GOOGLE_CLIENT_ID",
+    "GOOGLE_CLIENT_SECRET",
+    "GOOGLE_DISCOVERY_URL",
+    "SERVER_METADATA_URL",
+    "NAME_FILE",
+}
 """Read for themselves, by `environment.py`."""
 
 
