@@ -1,12 +1,14 @@
 """What every request meets before its resource, and every answer after it: request id, limits, CORS, headers, the log line."""
 
 import logging
+import math
 import re
 import time
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, g, redirect, request
+from flask_limiter import RequestLimit
 
 import extensions
 from config import Settings
@@ -15,7 +17,7 @@ from resources import pages
 from resources.audience import is_api_client
 from resources.contract import Contract
 from resources.utils import Resource, asked
-from services import mint
+from services import clock, mint
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 EXPOSED = [
@@ -35,6 +37,7 @@ log = logging.getLogger("latchkey")
 
 def frame(app: Flask, settings: Settings) -> None:
     """What every request begins and every answer ends with."""
+    limiter = extensions.limiter
 
     @app.before_request
     def begin() -> None:
@@ -49,10 +52,9 @@ def frame(app: Flask, settings: Settings) -> None:
         response.vary.add("Origin")
         if expires := g.get("idle_expires"):
             response.headers["Session-Idle-Expires"] = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
-        if own := g.get("retry_after"):
-            response.headers["Retry-After"] = own  # Flask-Limiter puts its own window there, a day
-        elif response.status_code not in (429, 503):
-            response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything
+        response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything, and rounded down
+        if wait := g.get("retry_after") or _seconds_left(response, limiter.current_limit):
+            response.headers["Retry-After"] = wait
         _harden(response)
         # The rule, not the path: a path may hold a link's secret.
         rule = request.url_rule.rule if request.url_rule else "-"
@@ -67,6 +69,13 @@ def frame(app: Flask, settings: Settings) -> None:
             "style_nonce": g.get("style_nonce", ""),
             "request_id": g.get("request_id", "-"),
         }
+
+
+def _seconds_left(response: Response, passed: RequestLimit | None) -> str | None:
+    """How long a 429 of the limits lasts, rounded up: who comes back a moment too early would be refused again."""
+    if response.status_code != 429 or passed is None:
+        return None
+    return str(max(1, math.ceil(passed.window.reset_time - clock.now().timestamp())))
 
 
 def _harden(response: Response) -> None:

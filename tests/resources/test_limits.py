@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable
 
 import pytest
+import time_machine
 from werkzeug.test import TestResponse
 
 from resources.routes import ROUTES
+from services import clock
 from tests.resources.conftest import Door
 
 Build = Callable[..., Door]
@@ -108,6 +110,22 @@ def test_the_service_routes_and_preflights_are_never_limited(build: Build) -> No
     for path in ("/login", "/profile", "/signup", "/refresh"):
         assert 429 not in statuses(door, 5, "OPTIONS", path)
     assert ask(door, "GET", "/profile").status_code == 401
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.9])
+def test_who_waits_as_long_as_told_is_let_in(build: Build, fraction: float) -> None:
+    """Also where the window ends in the midst of a second."""
+    door = build(RATELIMIT_DEFAULT="2 per 7 second")
+    began = clock.now().replace(microsecond=int(fraction * 1e6))
+    with time_machine.travel(began, tick=False) as traveller:
+        assert statuses(door, 2) == [401] * 2
+        for passed in (0.0, 0.5, 3.2, 3.2):
+            traveller.shift(passed)
+            refused = ask(door, "GET", "/profile")
+            assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) == 1
+        traveller.shift(int(refused.headers["Retry-After"]))
+        assert ask(door, "GET", "/profile").status_code == 401
 
 
 def test_only_429_and_503_carry_retry_after(build: Build) -> None:
