@@ -177,10 +177,10 @@ def test_a_fault_of_the_service_is_told_with_its_request_id(ada: Person) -> None
 
 
 def test_a_call_that_wants_a_recent_sign_in_asks_and_goes_on(browser: Browser, build: Build) -> None:
-    home = build(FRESH_SECONDS="1")
+    home = build(FRESH_SECONDS="3")
     with person(browser, home) as ada:
         page = ada.signed_in("ada", "your-data")
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(4500)
         dialog = page.get_by_role("dialog", name="Is it you?")
         page.get_by_role("button", name="Download my data").click()
         dialog.get_by_role("button", name="Cancel").click()
@@ -192,7 +192,7 @@ def test_a_call_that_wants_a_recent_sign_in_asks_and_goes_on(browser: Browser, b
         dialog.get_by_label("Your password").fill(PASSWORD)
         with page.expect_download():
             dialog.get_by_role("button", name="Confirm").click()
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(4500)
         page.get_by_role("button", name="Download my data").click()
         dialog.get_by_role("button", name="Use a code by mail").click()
         dialog.get_by_role("button", name="Send me a code").click()
