@@ -2,12 +2,16 @@
 
 import {button, el} from "./dom.js";
 import {base, config} from "./config.js";
+import {pause} from "./form.js";
 import {frame} from "./frame.js";
 import {Problem, sentence} from "./problem.js";
 import * as tokens from "./tokens.js";
 
 const GUEST = "guest";
 const SIGNED_IN = "signed in";
+const ARRIVING = "coming back from a provider";
+/** After these nobody comes back to where they were. */
+const FINAL = ["logout", "account_deleted"];
 const SCREENS = {
     "sign-in": [GUEST, () => import("./screens/sign-in.js")],
     "mailed-code": [GUEST, () => import("./screens/mailed-code.js")],
@@ -16,7 +20,7 @@ const SCREENS = {
     "forgot-password": [GUEST, () => import("./screens/forgot-password.js")],
     "confirm": ["all", () => import("./screens/confirm.js")],
     "reset-password": ["all", () => import("./screens/reset-password.js")],
-    "auth": ["all", () => import("./screens/provider.js")],
+    "auth": [ARRIVING, () => import("./screens/provider.js")],
     "profile": [SIGNED_IN, () => import("./screens/profile.js")],
     "security": [SIGNED_IN, () => import("./screens/security.js")],
     "second-factor": [SIGNED_IN, () => import("./screens/second-factor.js")],
@@ -51,9 +55,10 @@ export function start() {
 
 /** Every tab goes along when the session ends, begins, or becomes another one. */
 function follow(session) {
-    if (session.ended && shown.who === SIGNED_IN) go("sign-in", {reason: session.ended, from: session.ended === "logout" ? undefined : shown.path});
-    else if (session.access && shown.who === GUEST) go(history.state?.from ?? "profile");
-    else if (session.access && shown.who === SIGNED_IN && session.id !== shown.session) render();
+    const isNew = session.access && session.id !== shown.session;
+    if (session.ended && shown.who === SIGNED_IN) go("sign-in", {reason: session.ended, from: FINAL.includes(session.ended) ? null : shown.path});
+    else if (isNew && [GUEST, ARRIVING].includes(shown.who)) go(history.state?.from ?? "profile");
+    else if (isNew && shown.who === SIGNED_IN) render();
 }
 
 async function render() {
@@ -83,5 +88,7 @@ function replace(path, told = {}) {
 
 function failed(problem) {
     if (!(problem instanceof Problem)) throw problem;
-    return [el("div", {class: "card"}, el("p", {class: "message bad", role: "alert"}, sentence(problem)), button("Try again", () => render(), "main"))];
+    const again = button("Try again", () => render(), "main");
+    if (problem.wait) pause(again, problem.wait);
+    return [el("div", {class: "card"}, el("p", {class: "message bad", role: "alert"}, sentence(problem)), again)];
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import pyotp
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
 from tests.attacks import doors
@@ -41,6 +42,13 @@ class Home:
         assert doors.sign_up(self.service, name, address).status == 201
         path = doors.path_of(self.link(address, "/confirm/"))
         assert doors.call(self.service, "POST", path.removeprefix("/app")).status == 200
+
+    def with_second_factor(self, name: str) -> str:
+        """Turns an authenticator app on by the API; returns a recovery code."""
+        access = doors.login(self.service, name).json["access_token"]
+        secret = doors.call(self.service, "POST", "/mfa", token=access).json["mfa_secret"]
+        answer = doors.call(self.service, "POST", "/mfa", {"mfa_code": pyotp.TOTP(secret).now()}, access)
+        return str(answer.json["recovery_codes"][0])
 
     def link(self, address: str, kind: str, seconds: float = 15) -> str:
         """The newest link of a kind that was mailed there."""

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import refuse_or_skip
-from tests.journeys.front_end import Home, homely, on, person, sign_in
+from tests.journeys.front_end import Home, homely, menu, on, person, sign_in
 from tests.parts import node
 from tests.parts.missing import Missing
 from tests.parts.smtp import MailServer
@@ -86,6 +86,25 @@ def test_every_screen_can_be_used_by_everybody(
         check(page, axe)
         assert len(titles) == len(GUEST) + len(MEMBER), "each screen has a title of its own"
         assert all(title.endswith(" · Latchkey") for title in titles)
+
+
+def test_so_can_what_appears_on_the_way(browser: Browser, home: Home, axe: str) -> None:
+    home.account("bea")
+    recovery = home.with_second_factor("bea")
+    with person(browser, home, color_scheme="dark", viewport={"width": 360, "height": 740}) as bea:
+        page = bea.tab("sign-in")
+        sign_in(page, "bea")
+        page.get_by_label("Code", exact=True).wait_for()
+        check(page, axe)
+        page.get_by_label("Code", exact=True).fill(recovery)
+        page.get_by_role("button", name="Continue").click()
+        on(page, "Profile")
+        menu(page, "Security")
+        page.get_by_text("Recovery codes left: 9.").wait_for()
+        check(page, axe)
+        page.get_by_role("button", name="New recovery codes").click()
+        page.get_by_role("dialog").wait_for()
+        check(page, axe)
 
 
 def test_a_person_comes_in_and_goes_by_keyboard_alone(browser: Browser, home: Home) -> None:

@@ -225,6 +225,12 @@ def test_a_person_comes_in_by_a_provider_and_links_it(
         ada.get_by_role("button", name="Unlink").click()
         ada.get_by_role("dialog").get_by_role("button", name="Unlink").click()
         expect(card(ada, "Other ways").get_by_text("Not linked.")).to_be_visible()
+        recovery = home.with_second_factor("ada")
+        page = stack.enter_context(person(browser, home)).tab("sign-in")
+        _at_the_provider(page, "Continue with Google", "ada")
+        page.get_by_label("Code", exact=True).fill(recovery)
+        page.get_by_role("button", name="Continue").click()
+        on(page, "Profile")
 
 
 def _at_the_provider(page: Page, button: str, name: str) -> None:

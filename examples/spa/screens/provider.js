@@ -26,8 +26,7 @@ export async function show() {
     } catch (problem) {
         return failed(sentence(problem));
     }
-    if (tokens.isSignedIn() && !errand.link) setTimeout(() => go("profile"));
-    return [place];
+    return [place]; // once signed in, the router goes on
 }
 
 /** With the token of the session that began it: 204. */
