@@ -10,22 +10,25 @@ from services.job_runs import Run
 SLACK = timedelta(minutes=3)
 """A run is noted once a minute at most."""
 LATE = timedelta(minutes=5)
+CURE = "Is the service running, with SCHEDULER_ENABLED=true in one process?"
 
 
 def jobs_examined() -> Findings:
     """By what the running processes noted, whichever they are."""
     runs = job_runs.last()
     for name, seconds in jobs.PERIODS.items():
-        yield _job(name, runs.get(name), timedelta(seconds=seconds))
+        if name in runs:
+            yield _job(name, runs[name], timedelta(seconds=seconds))
+    if never := [name for name in jobs.PERIODS if name not in runs]:
+        longest = _said(timedelta(seconds=max(jobs.PERIODS[name] for name in never)))
+        cure = f"{CURE} It must also run for {longest} on end: a job first runs one period after a start."
+        yield warning("jobs", f"never run: {', '.join(never)}", cure if runs else CURE)
 
 
-def _job(name: str, run: Run | None, period: timedelta) -> Finding:
-    cure = "Is the service running, with SCHEDULER_ENABLED=true in one process?"
-    if run is None:
-        return warning("jobs", f"{name} has never run; it is due every {_said(period)}", cure)
+def _job(name: str, run: Run, period: timedelta) -> Finding:
     since = clock.now() - run.ran_at
     if since > period + SLACK:
-        return fault("jobs", f"{name} last ran {_said(since)} ago; it is due every {_said(period)}", cure)
+        return fault("jobs", f"{name} last ran {_said(since)} ago; it is due every {_said(period)}", CURE)
     if run.fault:
         succeeded = (
             f"it last succeeded {_said(clock.now() - run.succeeded_at)} ago" if run.succeeded_at else "it never succeeded"
@@ -38,7 +41,7 @@ def outbox_examined() -> Findings:
     state = outbox.state()
     if state.oldest_due and clock.now() - state.oldest_due > LATE:
         message = f"{state.waiting} letters wait, the oldest since {_when(state.oldest_due)}"
-        yield fault("outbox", message, "Is the service running, with SCHEDULER_ENABLED=true in one process?")
+        yield fault("outbox", message, CURE)
     elif state.retried:
         message = f"{state.retried} letters were tried and not taken; the service goes on trying"
         yield warning("outbox", message, "Mend what is found under mail, then `flask --app app outbox retry`.")
