@@ -122,7 +122,10 @@ class Postgresql:
         let_go()
         options = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
         self._run("psql", *options, f"--file={prelude}", f"--file={script}")
-        finish()
+        try:
+            finish()
+        except BaseException as error:
+            raise click.ClickException("The backup is in the database, but its sessions still live. Run this again.") from error
 
     def _tables(self) -> list[str]:
         ours = {*Base.metadata.tables, "alembic_version"}
