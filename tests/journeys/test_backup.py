@@ -225,6 +225,18 @@ def test_what_fails_half_way_leaves_what_was_there_or_says_what_to_do(
         assert here.run("restore", "--yes", str(file))[0] == 0
 
 
+@pytest.mark.parametrize("fresh_uri", ["postgresql"], indirect=True, scope="module")
+def test_a_load_that_postgresql_refuses_leaves_what_was_there(settle: Settle, tmp_path: Path) -> None:
+    here, file = saved(settle, tmp_path)
+    here.door.account("eve", "eve@example.org")
+    with here.door.app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("ALTER INDEX ix_users_email_key RENAME TO another"))
+        connection.execute(text("CREATE TABLE ix_users_email_key (theirs int)"))  # of somebody else, in the way
+    before = here.everything()
+    status, said = here.run("restore", "--yes", str(file))
+    assert (status, "already exists" in said, here.everything()) == (1, True, before)
+
+
 def test_mariadb_is_told_so(tmp_path: Path, mail_server: MailServer, smtp: dict[str, str]) -> None:
     app = app_with(tmp_path / "unused", **smtp, SQLALCHEMY_DATABASE_URI="mysql://root@127.0.0.1:1/latchkey")
     result = app.test_cli_runner().invoke(args=["backup", str(tmp_path)])
