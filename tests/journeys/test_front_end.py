@@ -39,7 +39,7 @@ def home(smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest
 
 @pytest.fixture
 def ada(browser: Browser, home: Home) -> Iterator[Person]:
-    with person(browser, home, accept_downloads=True) as somebody:
+    with person(browser, home, accept_downloads=True, permissions=["clipboard-read", "clipboard-write"]) as somebody:
         yield somebody
 
 
@@ -175,6 +175,9 @@ def _turns_mfa_on(page: Page, folder: Path) -> tuple[str, list[str]]:
         page.get_by_role("button", name="Save as file").click()
     download.value.save_as(folder / "codes.txt")
     assert (folder / "codes.txt").read_text().split()[-10:] == codes
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").split() == codes
     page.get_by_role("button", name="I have kept them").click()
     expect(page.get_by_text("Recovery codes left: 10.")).to_be_visible()
     return secret, codes

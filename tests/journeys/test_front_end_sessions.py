@@ -201,6 +201,23 @@ def test_a_call_that_wants_a_recent_sign_in_asks_and_goes_on(browser: Browser, b
             dialog.get_by_role("button", name="Confirm").click()
 
 
+def test_a_mailed_code_alone_signs_in_where_the_service_says_so(browser: Browser, build: Build) -> None:
+    home = build(OTP_PASSWORDLESS_LOGIN="true")
+    with person(browser, home) as ada:
+        page = ada.tab("mailed-code")
+        page.get_by_label("E-mail address").fill("ada@example.org")
+        page.get_by_role("button", name="Send me a code").click()
+        expect(page.get_by_label("Code from your mail")).to_be_focused()
+        expect(page.get_by_label("Password")).to_have_count(0)
+        code = home.code("ada@example.org")
+        page.get_by_label("Code from your mail").fill(f"{(int(code) + 1) % 1000000:06}")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page.get_by_role("alert").get_by_text("Something does not fit")).to_be_visible()
+        page.get_by_label("Code from your mail").fill(code)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        on(page, "Profile")
+
+
 def test_a_person_comes_in_by_a_provider_and_links_it(
     browser: Browser, build: Build, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
