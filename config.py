@@ -155,6 +155,9 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
     log_file: str = Field("app.log", description="log file beside the console; empty: none")
     log_format: Literal["text", "json"] = Field("text", description="`json`: one object a line")
+    metrics_token: str | None = Field(
+        None, repr=False, description="bearer token for `/metrics`; without one, this machine alone may ask"
+    )
 
     @property
     def development(self) -> bool:

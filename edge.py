@@ -17,7 +17,7 @@ from resources import pages
 from resources.audience import is_api_client
 from resources.contract import Contract
 from resources.utils import Resource, asked
-from services import clock, mint
+from services import clock, metrics, mint
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 EXPOSED = [
@@ -31,6 +31,12 @@ EXPOSED = [
 ]
 NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 A_YEAR = 31536000
+SIGN_INS = {
+    "/login": "POST",
+    "/verify-otp": "POST",
+    "/auth/exchange": "POST",
+    "/auth/<string:provider>/callback": "GET",
+}
 ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID"]
 log = logging.getLogger("latchkey")
 
@@ -56,10 +62,8 @@ def frame(app: Flask, settings: Settings) -> None:
         if wait := g.get("retry_after") or _seconds_left(response, limiter.current_limit):
             response.headers["Retry-After"] = wait
         _harden(response)
-        # The rule, not the path: a path may hold a link's secret.
         rule = request.url_rule.rule if request.url_rule else "-"
-        taken = (time.perf_counter() - g.began) * 1000
-        log.info("%s %s %d in %.0f ms", request.method, rule, response.status_code, taken)
+        _tell(rule, response.status_code, time.perf_counter() - g.began)
         return response
 
     @app.context_processor
@@ -76,6 +80,20 @@ def _seconds_left(response: Response, passed: RequestLimit | None) -> str | None
     if response.status_code != 429 or passed is None:
         return None
     return str(max(1, math.ceil(passed.window.reset_time - clock.now().timestamp())))
+
+
+def _tell(rule: str, status: int, seconds: float) -> None:
+    """The log line, and what Prometheus counts. The rule, not the path: a path may hold a link's secret."""
+    told = {"method": request.method, "rule": rule, "status": status, "duration_ms": round(seconds * 1000, 1)}
+    refusal: str | None = g.get("refusal")
+    log.info("%s %s %d in %.0f ms", request.method, rule, status, seconds * 1000, extra=told | {"code": refusal})
+    method = request.method if request.method in getattr(asked(), "methods", ()) else "other"
+    metrics.add("latchkey_requests_total", method, rule, str(status))
+    metrics.observe("latchkey_request_duration_seconds", method, rule, seconds=seconds)
+    if refusal:
+        metrics.add("latchkey_refusals_total", refusal)
+    if rule in SIGN_INS and request.method in SIGN_INS[rule]:
+        metrics.add("latchkey_sign_ins_total", rule, refusal or ("success" if status == 200 else "sent_on"))
 
 
 def _harden(response: Response) -> None:

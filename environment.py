@@ -14,7 +14,9 @@ from setting_faults import prefix_of
 
 ALIASES = {"google_discovery_url": "SERVER_METADATA_URL"}
 PARTS = ("client_id", "client_secret", "discovery_url")
-OTHER_SECRETS = {"mail_password", "google_client_secret", "sqlalchemy_database_uri", "ratelimit_storage_uri"}
+OTHER_SECRETS = {
+    *("mail_password", "google_client_secret", "sqlalchemy_database_uri", "ratelimit_storage_uri", "metrics_token"),
+}
 EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_sensitive", "log_file"}
 
 

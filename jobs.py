@@ -8,7 +8,7 @@ from flask import Flask
 
 from database import was_lost
 from extensions import new_scheduler, settings
-from services import activity, clock, erasure, job_runs, outbox, pictures, retention, sessions
+from services import activity, clock, erasure, job_runs, metrics, outbox, pictures, retention, sessions
 
 DELIVERY_SECONDS = 1
 IDLE_SECONDS = 300
@@ -81,9 +81,12 @@ def _run(app: Flask, work: Callable[[], int | None]) -> None:
             if changed := work():
                 log.info("%s: %d", work.__name__, changed)
             job_runs.note(work.__name__)
+            metrics.add("latchkey_job_runs_total", work.__name__, "done")
+            metrics.latest("latchkey_job_last_success_timestamp_seconds", work.__name__, value=clock.now().timestamp())
         except Exception as error:
             if was_lost(error):
                 log.warning("a job waits: the database does not answer")
             else:
                 log.error("a job failed", exc_info=error)
                 job_runs.note(work.__name__, type(error).__name__)
+            metrics.add("latchkey_job_runs_total", work.__name__, "no_database" if was_lost(error) else "failed")

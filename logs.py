@@ -5,6 +5,7 @@ import logging.handlers
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from config import ROOT, Settings
 
 TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(request_id)s] %(message)s"
 FIELDS = "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"
+NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
 LOUD = ("sqlalchemy", "apscheduler", "werkzeug", "flask-limiter", "flask_cors", "gunicorn", "alembic", "mail", "PIL")
 """Libraries whose lower levels quote parameters, paths or bodies."""
 
@@ -52,7 +54,11 @@ class _Text(_Discreet, logging.Formatter):
 
 
 class _Json(_Discreet, JsonFormatter):
-    """One object a line."""
+    """One object a line; its time as RFC 3339 has it."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def format(self, record: logging.LogRecord) -> str:
         record.exc_text = None
@@ -61,7 +67,7 @@ class _Json(_Discreet, JsonFormatter):
 
 def set_up(settings: Settings) -> None:
     """Console always; the file unless its name is empty. A file that cannot be opened costs a warning, not the service."""
-    formatter: Any = _Text(TEXT) if settings.log_format == "text" else _Json(FIELDS)
+    formatter: Any = _Text(TEXT) if settings.log_format == "text" else _Json(FIELDS, rename_fields=NAMES)
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if getattr(handler, "is_latchkey", False)]:
         root.removeHandler(handler)

@@ -19,6 +19,7 @@ import jobs
 from app import create_app, settings_or_exit
 from config import ROOT, Settings
 from environment import environment
+from services import metrics
 
 GRACE_SECONDS = 30
 log = logging.getLogger("latchkey")
@@ -36,6 +37,7 @@ def main(arguments: list[str]) -> int:
         _develop(settings, debug)
     else:
         _migrate(settings)
+        metrics.share(settings.web_concurrency)
         _Production(settings).run()
     return 0
 

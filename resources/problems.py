@@ -44,5 +44,6 @@ def render(refusal: Refusal, *, page: bool = False) -> Response:
         answer = make_response(jsonify(document(refusal)), refusal.status)
         answer.mimetype = "application/problem+json"
     answer.headers.update(refusal.headers)
+    g.refusal = refusal.code
     g.retry_after = refusal.headers.get("Retry-After")
     return carriage.cleared(answer) if isinstance(refusal, carriage.FINAL) else answer

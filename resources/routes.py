@@ -4,6 +4,7 @@ from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.front_end import FrontEnd, FrontEndFile, FrontEndScreen
 from resources.mailbox import Mailbox
+from resources.metrics import Metrics
 from resources.mfa import Mfa, RecoveryCodeSet
 from resources.notice_links import NotMe, Undo
 from resources.otp import SendOtp, VerifyOtp
@@ -57,6 +58,7 @@ ROUTES: dict[str, type[Resource]] = {
     "/": Index,
     "/healthz": Healthz,
     "/readyz": Readyz,
+    "/metrics": Metrics,
     "/openapi.json": OpenApi,
     "/.well-known/jwks.json": Jwks,
     "/docs": Docs,

@@ -163,10 +163,15 @@ def _shaped(outcome: BaseModel | Refusal | Response, declared: Contract) -> Resp
 
 def refuse_outsiders() -> None:
     """Development pages answer to this machine only, by the peer's address and by the name that was asked for."""
-    peer = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR", "")
     host = request.host.rsplit(":", 1)[0].strip("[]")
-    if not settings().development or not is_loopback(peer) or not (host == "localhost" or is_loopback(host)):
+    if not settings().development or not is_loopback(peer()) or not (host == "localhost" or is_loopback(host)):
         raise NotFound
+
+
+def peer() -> str:
+    """The address of whoever is connected, whatever proxies say."""
+    seen = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR", "")
+    return str(seen)
 
 
 def is_loopback(text: str) -> bool:

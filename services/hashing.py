@@ -14,6 +14,7 @@ from flask import current_app
 
 from errors import Busy
 from extensions import settings
+from services import metrics
 
 QUEUE_PER_TURN = 2
 WAIT_SECONDS = 3.0
@@ -37,10 +38,12 @@ class Turns:
             if self.waiting >= self.most_waiting:
                 raise Busy
             self.waiting += 1
+        metrics.add("latchkey_hashes_waiting")
         try:
             if not self.running.acquire(timeout=WAIT_SECONDS):
                 raise Busy
         finally:
+            metrics.add("latchkey_hashes_waiting", by=-1)
             with self.lock:
                 self.waiting -= 1
 
@@ -52,11 +55,17 @@ def turn() -> Iterator[None]:
         yield
         return
     turns = _turns()
-    turns.take()
+    try:
+        turns.take()
+    except Busy:
+        metrics.add("latchkey_hashes_refused_total")
+        raise
     token = _has_turn.set(True)
+    metrics.add("latchkey_hashes_running")
     try:
         yield
     finally:
+        metrics.add("latchkey_hashes_running", by=-1)
         _has_turn.reset(token)
         turns.running.release()
 

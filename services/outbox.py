@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from database import changed, db, rows, unit_of_work, was_lost, was_refused_for_concurrency
 from extensions import settings
 from model import Letter
-from services import clock, keys, letters, mint, names, post, vault
+from services import clock, keys, letters, metrics, mint, names, post, vault
 from services.letters import Written
 
 FIRST_DELAY, LONGEST_DELAY, DELAY_IF_REFUSED = 15.0, 3600.0, 1.0
@@ -58,12 +58,13 @@ def listed(everything: bool) -> list[Row[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the mail goes: how many letters wait, of them tried in vain; how many were given up; since when the oldest is due."""
+    """How many letters wait, of them tried in vain; how many were given up; since when one is due, and waits, at longest."""
 
     waiting: int
     retried: int
     given_up: int
     oldest_due: datetime | None
+    oldest: datetime | None
 
 
 def state() -> State:
@@ -71,8 +72,9 @@ def state() -> State:
     due = and_(waits, Letter.not_before <= clock.now())
     kinds = (waits, and_(waits, Letter.tries > 1, Letter.lease_id.is_(None)), Letter.state == "given_up")
     counts = [func.count(case((kind, 1))) for kind in kinds]
-    found = rows(select(*counts, func.min(case((due, Letter.not_before)))).select_from(Letter))[0]
-    return State(*found)
+    since = [func.min(case((kind, moment))) for kind, moment in ((due, Letter.not_before), (waits, Letter.created_at))]
+    concerned = select(*counts, *since).where(Letter.state.in_((*WAITING, "given_up")))
+    return State(*rows(concerned)[0])
 
 
 def hurry() -> int:
@@ -198,4 +200,5 @@ def _again(letter_id: str, lease_id: str, seconds: float) -> None:
 def _finish(letter_id: str, lease_id: str, state: str) -> None:
     mine = update(Letter).where(Letter.id == letter_id, Letter.lease_id == lease_id)
     with unit_of_work():
-        changed(mine.values(state=state, content=None, lease_id=None, finished_at=clock.now()))
+        won = changed(mine.values(state=state, content=None, lease_id=None, finished_at=clock.now()))
+    metrics.add("latchkey_letters_total", state, by=won)

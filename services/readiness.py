@@ -52,10 +52,10 @@ class Part:
             self.changed.notify_all()
 
 
-def failing() -> list[str]:
-    """The names of the parts that do not answer: `database`, `redis`."""
-    parts: list[Part] = current_app.extensions.get("parts") or current_app.extensions.setdefault("parts", _made())
-    return [part.name for part in parts if not part.is_well()]
+def parts() -> dict[str, bool]:
+    """Whether each part answers: `database`, and `redis` where it is used."""
+    found: list[Part] = current_app.extensions.get("parts") or current_app.extensions.setdefault("parts", _made())
+    return {part.name: part.is_well() for part in found}
 
 
 def _made() -> list[Part]:

@@ -60,6 +60,7 @@ def test_no_canary_reaches_the_log(watched: tuple[Service, Path], mail_server: M
     _send_rubbish(door)
     _break_the_database(door, uri)
     call(door, "GET", "/nothing", headers={"X-Request-ID": PLANTED})
+    measured = call(door, "GET", "/metrics").raw.decode()
     assert door.stop() == 0
     printed, written = door.output, file.read_text(encoding="utf-8")
     found = {where: _hits(lines, FIXED + secrets) for where, lines in (("output", printed), ("file", written))}
@@ -69,6 +70,8 @@ def test_no_canary_reaches_the_log(watched: tuple[Service, Path], mail_server: M
     assert len(secrets) >= 60
     assert subjects.count("Latchkey") >= 20, "every mail that came has a subject"
     assert _hits(subjects, FIXED + secrets) == []
+    assert measured.count("latchkey_requests_total{") >= 20, "the metrics tell of all that was done"
+    assert _hits(measured, FIXED + secrets) == []
     for log in (printed, written):
         assert _hits(log, [PLANTED]), "the search finds what the service was made to log"
         assert "given up" in log

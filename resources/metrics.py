@@ -1,0 +1,40 @@
+"""`/metrics`, for Prometheus."""
+
+import hmac
+
+from flask import Response, request
+
+from errors import NotFound
+from extensions import settings
+from flows import service
+from resources import openapi
+from resources.contract import Access, contract
+from resources.utils import Resource, is_loopback, peer
+
+FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+FORWARDED = ("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
+
+
+class Metrics(Resource):
+    access = Access.OPEN
+    limited = False
+    over_http = True
+
+    @contract(refuses=(NotFound,), media=("text/plain",))
+    def get(self) -> Response:
+        """What the service counts, over all workers, for Prometheus.
+
+        With `METRICS_TOKEN` it wants that as a bearer token; without, only callers on the service's own machine are answered.
+        """
+        if not _may_ask():
+            raise NotFound
+        return Response(service.measured(openapi.VERSION), content_type=FORMAT)
+
+
+def _may_ask() -> bool:
+    """A proxy on this machine connects from loopback too, but it says for whom."""
+    if wanted := settings().metrics_token:
+        kind, _, given = request.headers.get("Authorization", "").partition(" ")
+        return hmac.compare_digest(given.strip().encode(), wanted.encode()) and kind.lower() == "bearer"
+    forwarded = any(name.lower().startswith(FORWARDED) for name, _ in request.headers)
+    return is_loopback(peer()) and not forwarded

@@ -1,0 +1,52 @@
+"""The log as JSON: one object a line, whose fields another program can rely on."""
+
+import io
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.resources.conftest import Door
+
+
+def test_a_request_is_one_object_with_its_rule_status_and_duration(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = build(LOG_FORMAT="json", LOG_LEVEL="INFO")
+    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
+    log = io.StringIO()
+    monkeypatch.setattr(console, "stream", log)
+    door.get("/problems/busy", headers={"X-Request-ID": "mine"})
+    door.get("/confirm/a-secret")
+    door.post("/login", {"username": "nobody", "password": "not-the-password"})
+    first, *_, last = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert (
+        first.keys()
+        == last.keys()
+        == {
+            *("time", "level", "logger", "request_id", "message"),
+            *("method", "rule", "status", "duration_ms", "code"),
+        }
+    )
+    assert (first["level"], first["logger"], first["request_id"]) == ("INFO", "latchkey", "mine")
+    assert (first["method"], first["rule"], first["status"], first["code"]) == ("GET", "/problems/<string:code>", 200, None)
+    assert (last["method"], last["rule"], last["status"], last["code"]) == ("POST", "/login", 401, "invalid_credentials")
+    assert first["time"].endswith("Z")
+    assert abs(datetime.fromisoformat(last["time"]) - datetime.now(UTC)) < timedelta(seconds=30)
+    assert 0 < last["duration_ms"] < 10000
+    assert "secret" not in log.getvalue()
+
+
+def test_an_exception_stays_on_its_line(build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch) -> None:
+    door = build(LOG_FORMAT="json")
+    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
+    log = io.StringIO()
+    monkeypatch.setattr(console, "stream", log)
+    monkeypatch.setattr("flows.auth.sign_in", lambda *given: 1 / 0)
+    assert door.post("/login", {"username": "nobody", "password": "not-the-password"}).status_code == 500
+    faults = [line for line in map(json.loads, log.getvalue().splitlines()) if line["level"] == "ERROR"]
+    assert len(faults) == 1
+    assert "ZeroDivisionError" in faults[0]["exc_info"]
+    assert "division by zero" not in log.getvalue()
