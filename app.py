@@ -15,6 +15,7 @@ import errors
 import extensions
 import logs
 import sqlite
+import telemetry
 from config import ROOT, Settings
 from database import db, engine_options, reader_options, was_lost
 from environment import SettingsRefused, environment, load
@@ -64,6 +65,8 @@ def _made(settings: Settings) -> Flask:
     _render_errors(app)
     commands.register(app)
     _check_keys(app)
+    with app.app_context():
+        telemetry.trace(app, list(db.engines.values()), settings.service_name)
     return app
 
 
