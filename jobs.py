@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
@@ -13,6 +14,8 @@ from services import activity, clock, erasure, job_runs, metrics, outbox, pictur
 DELIVERY_SECONDS = 1
 IDLE_SECONDS = 300
 CLEAR_OUT_SECONDS = 3600
+FIRST_SECONDS = 60
+"""After a start: a service that is started anew every hour must clear out too."""
 PERIODS = {
     outbox.deliver_due.__name__: DELIVERY_SECONDS,
     sessions.end_idle.__name__: IDLE_SECONDS,
@@ -34,8 +37,9 @@ def start(app: Flask) -> BackgroundScheduler:
         if settings().scheduler_enabled:
             # Several at once, so that one slow recipient never holds up the rest.
             scheduler.add_job(deliver_mail, "interval", [app], seconds=DELIVERY_SECONDS, max_instances=4)
-            scheduler.add_job(forget, "interval", [app], seconds=CLEAR_OUT_SECONDS)
-            scheduler.add_job(clear_out, "interval", [app], seconds=CLEAR_OUT_SECONDS)
+            first = clock.now() + timedelta(seconds=min(FIRST_SECONDS, CLEAR_OUT_SECONDS))
+            for work in (forget, clear_out):
+                scheduler.add_job(work, "interval", [app], seconds=CLEAR_OUT_SECONDS, next_run_time=first)
             scheduler.add_job(end_idle_sessions, "interval", [app], seconds=IDLE_SECONDS)
     scheduler.start()
     return scheduler
