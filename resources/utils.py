@@ -22,6 +22,7 @@ from services.sessions import SignedIn
 from services.tokens import ACCESS, REFRESH, Claims
 
 FORM = "application/x-www-form-urlencoded"
+FORWARDED = ("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
 TRIES = 4
 """How often a call is run that the database refused for the sake of another one."""
 KINDS = {
@@ -164,8 +165,13 @@ def _shaped(outcome: BaseModel | Refusal | Response, declared: Contract) -> Resp
 def refuse_outsiders() -> None:
     """Development pages answer to this machine only, by the peer's address and by the name that was asked for."""
     host = request.host.rsplit(":", 1)[0].strip("[]")
-    if not settings().development or not is_loopback(peer()) or not (host == "localhost" or is_loopback(host)):
+    if not settings().development or not is_on_this_machine() or not (host == "localhost" or is_loopback(host)):
         raise NotFound
+
+
+def is_on_this_machine() -> bool:
+    """A proxy on this machine connects from loopback too, but it says for whom."""
+    return is_loopback(peer()) and not any(name.lower().startswith(FORWARDED) for name, _ in request.headers)
 
 
 def peer() -> str:

@@ -73,6 +73,15 @@ def test_strangers_find_nothing(door: Door, path: str) -> None:
     assert ask(path, headers={"Host": "evil.example"}).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/app", "/app/config.json"])
+@pytest.mark.parametrize("proxies", ["0", "1"])
+def test_whoever_comes_through_a_proxy_of_this_machine_is_a_stranger(build: Build, path: str, proxies: str) -> None:
+    door = build(TRUSTED_PROXIES=proxies)
+    assert door.get(path).status_code == 200
+    for name in ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Via", "X-Real-IP"):
+        assert door.get(path, headers={name: "127.0.0.1"}).status_code == 404, name
+
+
 def test_production_has_none(build: Build) -> None:
     door = build(**PRODUCTION)
     assert [door.get(path).status_code for path in PATHS] == [404] * len(PATHS)
