@@ -18,6 +18,7 @@ from tests.parts.smtp import MailServer
 from tests.people import PASSWORD
 
 SETTLED = "main h1"
+expect.set_options(timeout=15_000)  # a slow machine is no fault of the app
 LOCAL = ("data:", "blob:", "about:")
 
 
@@ -120,7 +121,7 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
 
 def on(page: Page, heading: str) -> None:
     """Waits for a screen."""
-    expect(page.locator(SETTLED)).to_have_text(heading, timeout=15_000)
+    expect(page.locator(SETTLED)).to_have_text(heading)
 
 
 def menu(page: Page, name: str) -> None:

@@ -58,6 +58,7 @@ def test_a_copy_elsewhere_works_by_cookies(browser: Browser, copied: Home) -> No
         assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 60
         menu(page, "Devices")
         on(page, "Devices")
-        page.get_by_role("button", name="Sign out").click()
+        with page.expect_response("**/logout"):
+            page.get_by_role("button", name="Sign out").click()
         on(page, "Sign in")
         assert ada.context.cookies() == []
