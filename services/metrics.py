@@ -94,6 +94,7 @@ def _numbers() -> Numbers:
     if _mine is None or _mine.pid != os.getpid():
         with _lock:
             if _mine is None or _mine.pid != os.getpid():
+                _mine = None  # its parent's: closed after ours is claimed, it would take our lock along
                 _mine = _claimed()
     return _mine
 
@@ -103,10 +104,15 @@ def _claimed() -> Numbers:
         mine = Numbers(os.environ.get(PLACE))
     except OSError:
         mine = Numbers(None)  # the server that made the file is gone
-    for series in mine.at:
-        if METRICS[series[0]].kind == "gauge":
-            mine.put(series, 0)  # what its last owner left undone
+    end_what_was_left(mine)
     return mine
+
+
+def end_what_was_left(mine: Numbers) -> None:
+    """What the last owner of this block was doing when it was killed, nobody does any more."""
+    for series in mine.at:
+        if series[0] in METRICS and METRICS[series[0]].kind == "gauge":
+            mine.put(series, 0)
 
 
 def text(readings: Mapping[Series, float]) -> str:

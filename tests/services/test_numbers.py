@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from services import numbers
+from services import metrics, numbers
 from services.numbers import BLOCK, Numbers
+from tests.parts.scrape import Scrape
 
 SERIES = ("latchkey_example_total", "a")
 CONTEXT = multiprocessing.get_context("fork")
@@ -44,7 +45,9 @@ class Process:
 
 
 def _obey(path: str, pipe: Any, before: Callable[[Numbers], None]) -> None:
-    mine = Numbers(path)
+    metrics._mine = None  # as `metrics` does in a fork
+    metrics._mine = mine = Numbers(path)
+    metrics.end_what_was_left(mine)
     before(mine)
     pipe.send("ready")
     signal.pause()
@@ -106,3 +109,24 @@ def test_a_full_block_takes_no_more_series_and_spoils_none(path: str, shared: bo
 def test_without_room_nothing_is_shared(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         numbers.make_room(str(tmp_path / "nowhere" / "numbers"), 4)
+
+
+def hashes_running() -> float:
+    return Scrape(metrics.text({})).value("latchkey_hashes_running")
+
+
+def test_what_a_killed_process_was_doing_is_over(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count would stay, but nobody hashes there any more; nor does its successor."""
+
+    def hash_for_ever(mine: Numbers) -> None:
+        metrics.add("latchkey_hashes_running")
+
+    monkeypatch.setattr(metrics, "_mine", Numbers(path))
+    before = hashes_running()
+    busy = Process(path, before=hash_for_ever)
+    assert hashes_running() == before + 1
+    busy.kill()
+    assert hashes_running() == before
+    successor = Process(path, before=add(0))
+    assert hashes_running() == before
+    successor.kill()
