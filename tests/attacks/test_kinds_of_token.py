@@ -44,7 +44,7 @@ PATHS = {
 }
 SECOND_FACTOR = ("TOTP code", "recovery code")
 NOT_SECRET = {"username", "email", "first_name", "last_name", "phone_number", "profile_picture"}
-NOT_SECRET |= {"new_password", "limit", "before", "state", "session_id", "name", "code of a problem", "provider"}
+NOT_SECRET |= {"folder", "new_password", "limit", "before", "state", "session_id", "name", "code of a problem", "provider"}
 CHOSEN = {("POST", "/signup", "password"), ("POST", "/reset-password/<string:token>", "password")}
 """Passwords that are set, not asked for."""
 
