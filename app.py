@@ -17,7 +17,8 @@ import logs
 import sqlite
 import telemetry
 from config import ROOT, Settings
-from database import db, engine_options, reader_options, was_lost
+from database import db, was_lost
+from engines import engine_options, reader_options
 from environment import SettingsRefused, environment, load
 from resources import problems, routes
 from resources.json_gate import MOST_BYTES

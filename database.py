@@ -1,5 +1,6 @@
 """The database: `db`, the UTC time type, reads, the unit of work (the one place that commits), the ledger of facts."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,12 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.types import TypeDecorator
-
-from config import Settings
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -51,6 +50,10 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata)
 PIECE = 500
 """Rows in one transaction of the scheduled work."""
+IN_USE = (1205, 1213, 1020)
+"""MariaDB: lock wait time-out, deadlock, and a row that changed since it was read."""
+NOT_NOW = (1021, 1040, 1041, 1053, 1114, 1129, 1135, 1203, 1226, 1290, 1317, 1836, 1927, 1969)
+"""MariaDB: no room, too many connections, going down, killed, cut off, or for reading only; from 2000 on, the client's own."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,25 +78,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """Pool and time-outs; parameters never reach a log or an exception's text."""
-    options: dict[str, Any] = {
-        "hide_parameters": True,
-        "pool_size": settings.db_pool_size,
-        "max_overflow": settings.db_max_overflow,
-        "pool_timeout": settings.db_pool_timeout,
-        "pool_recycle": settings.db_pool_recycle,
-    }
-    if settings.sqlalchemy_database_uri.startswith("sqlite"):
-        return options
-    return options | {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
-
-
-def reader_options(settings: Settings) -> dict[str, Any]:
-    """The engine of lone reads: no transaction is opened, so none is closed."""
-    return engine_options(settings) | {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
 
 
 def rows(statement: Select[*tuple[Any, ...]], **given: Any) -> list[Row[*tuple[Any, ...]]]:
@@ -223,10 +207,26 @@ def overwrite_log() -> None:
 
 def was_refused_for_concurrency(error: DBAPIError) -> bool:
     """A deadlock or serialization failure: nothing was kept, and the same call may be tried again."""
-    code = getattr(error.orig, "sqlstate", None) or (getattr(error.orig, "args", None) or [None])[0]
-    return code in ("40001", "40P01", 1213, 1205, 1020)
+    return getattr(error.orig, "sqlstate", None) in ("40001", "40P01") or _number(error) in IN_USE
 
 
 def was_lost(error: Exception) -> bool:
-    """The database is gone, full or locked: the caller may come back."""
-    return isinstance(error, (InterfaceError, OperationalError, PoolTimeout))
+    """The database is gone, full, locked or for reading only: the caller may come back. A faulty statement is none of these."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        # SQLITE_ERROR is a table or a column that is not there, and the like.
+        return isinstance(error, OperationalError) and error.orig.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR
+    number = _number(error)
+    if isinstance(number, int):
+        return number in (0, *IN_USE, *NOT_NOW) or 2000 <= number < 3000
+    return isinstance(error, OperationalError) or getattr(error.orig, "sqlstate", "") == "25006"
+
+
+def _number(error: DBAPIError) -> object:
+    """MariaDB's; the others give a text in its place."""
+    return (getattr(error.orig, "args", None) or [None])[0]

@@ -10,12 +10,12 @@ from types import FrameType
 from typing import Any
 
 from flask import Flask
-from flask_migrate import upgrade
 from gunicorn.app.base import BaseApplication
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
 import envfile
 import jobs
+import schema
 from app import create_app, settings_or_exit
 from config import ROOT, Settings
 from environment import environment
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 def _migrate(settings: Settings) -> None:
     app = create_app(settings)
     with app.app_context():
-        upgrade()
+        schema.bring_up()
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -1,5 +1,6 @@
 """Runs the schema history against the app's database."""
 
+import logging
 from typing import Any, Literal
 
 from alembic import context
@@ -7,7 +8,10 @@ from alembic.autogenerate.api import AutogenContext
 from flask import current_app
 
 import model  # noqa: F401 - its tables must be known
+import schema
 from database import UtcDateTime, db
+
+log = logging.getLogger("latchkey")
 
 
 def _rendered(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
@@ -17,10 +21,16 @@ def _rendered(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[Fa
     return False
 
 
+def _tell(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
+    log.info("the database is now at revision %s", ", ".join(step.destination_revision_ids) or "none")
+
+
 def _run() -> None:
     options = current_app.extensions["migrate"].configure_args
-    with db.engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=db.metadata, render_item=_rendered, **options)
+    with schema.alone() as connection:
+        context.configure(
+            connection=connection, target_metadata=db.metadata, render_item=_rendered, on_version_apply=_tell, **options
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()

@@ -12,7 +12,7 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 from sqlalchemy import inspect
 
-from commands import levels
+import schema
 from commands.backup import archive
 from commands.backup.stores import Store, let_go, store
 from commands.operator import OPERATOR
@@ -68,14 +68,14 @@ def restore(file: Path, yes: bool) -> None:
 def _check_fits(manifest: dict[str, str]) -> None:
     if manifest["engine"] != db.engine.dialect.name:
         raise click.ClickException(f"The backup is of {manifest['engine']}, and the database is {db.engine.dialect.name}.")
-    if manifest["revision"] not in levels.of_code():
+    if manifest["revision"] not in schema.of_code():
         message = f"The backup is at {manifest['revision']}, ahead of this code. Nothing was changed."
         raise click.ClickException(f"{message} Install the version that made it, or a newer one.")
 
 
 def _level() -> str | None:
     with db.engines["reader"].connect() as connection:
-        return levels.of_database(connection)
+        return schema.of_database(connection)
 
 
 def _has_accounts() -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from commands import levels
+import schema
 from commands.doctor.findings import Finding, Findings, fault, ok
 from database import db
 
@@ -20,7 +20,7 @@ def examined() -> Findings:
     try:
         with db.engines["reader"].connect() as connection:
             yield ok("database", f"{_engine(connection)} answers")
-            yield _level(levels.of_database(connection))
+            yield _level(schema.of_database(connection))
     except SQLAlchemyError as error:
         why = str(getattr(error, "orig", None) or type(error).__name__).replace(url.password or "\0", "…")
         cure = "Is it running? Are host, name, user and password in SQLALCHEMY_DATABASE_URI right?"
@@ -34,7 +34,7 @@ def _engine(connection: Connection) -> str:
 
 
 def _level(revision: str | None) -> Finding:
-    known = levels.of_code()
+    known = schema.of_code()
     if revision == known[0]:
         return ok("migrations", f"the database is at {revision}, as the code")
     if revision is None:

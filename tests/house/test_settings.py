@@ -124,3 +124,9 @@ def test_the_first_of_a_ring_signs_the_cookie_and_the_others_verify(tmp_path: Pa
 def test_settings_never_show_a_secret() -> None:
     settings = settings_with(MAIL_PASSWORD="mail-secret", SQLALCHEMY_DATABASE_URI="mysql://root:db-secret@host/x")
     assert not [key for key in (*KEYS.values(), "mail-secret", "db-secret") if key in repr(settings) + str(settings)]
+
+
+@pytest.mark.parametrize("name", ["postgres", "postgresql", "mysql", "mariadb"])
+def test_plain_names_of_databases_mean_the_drivers_that_are_installed(name: str) -> None:
+    driver = "postgresql+psycopg" if name.startswith("postgres") else "mysql+pymysql"
+    assert settings_with(SQLALCHEMY_DATABASE_URI=f"{name}://a@b/c").sqlalchemy_database_uri == f"{driver}://a@b/c"

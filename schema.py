@@ -1,0 +1,77 @@
+"""How far a database's schema is, against the history that the code brings; and bringing it up, once for all who start."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import upgrade
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from config import ROOT
+from database import db
+
+LOCKS = {
+    "postgresql": "SELECT pg_advisory_lock(7021894523)",
+    # Names are the whole server's.
+    "mysql": "SELECT get_lock(concat('latchkey ', md5(database())), 86400)",
+}
+"""Each is held until its connection is closed, whatever ends the process."""
+
+
+class DatabaseIsNewer(Exception):
+    """The database was brought up by a later release than this; the message tells its revision."""
+
+
+def bring_up() -> None:
+    """Runs what is missing. Of many who start together one does, and the others wait for it. Raises DatabaseIsNewer."""
+    known = of_code()
+    with db.engines["reader"].connect() as connection:
+        found = of_database(connection)
+    if found == known[0]:
+        return
+    if found is not None and found not in known:
+        raise DatabaseIsNewer(found)
+    upgrade()
+
+
+def of_code() -> list[str]:
+    """Every revision that the code knows, the newest first."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+def of_database(connection: Connection) -> str | None:
+    """None where nothing was ever made."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@contextmanager
+def alone() -> Iterator[Connection]:
+    """A connection to migrate with, that nobody else has at the same time; its statements may take as long as they need."""
+    if db.engine.dialect.name == "sqlite":
+        with _folder_to_itself(db.engine.url.database), db.engine.connect() as connection:
+            yield connection
+        return
+    engine = create_engine(db.engine.url, poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": 5})
+    with engine.connect() as connection:
+        connection.execute(text(LOCKS[engine.dialect.name]))
+        connection.rollback()  # the lock stays; what others have made meanwhile is seen
+        yield connection
+
+
+@contextmanager
+def _folder_to_itself(file: str | None) -> Iterator[None]:
+    """The database's folder, not its file: closing that would drop the locks that SQLite has on it."""
+    folder = os.open(Path(file or ROOT).resolve().parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
