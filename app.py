@@ -1,9 +1,16 @@
 """The app: extensions, routes, error rendering. The only file that knows everyone. `python app.py` serves."""
 
+if __name__ == "__main__":
+    # Before the rest of this file: the master of the workers stays without it, so that they load what is there then.
+    import sys
+
+    import serve
+
+    sys.exit(serve.main(sys.argv[1:]))
+
 import logging
-import os
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -19,7 +26,7 @@ import telemetry
 from config import ROOT, Settings
 from database import db, was_lost
 from engines import engine_options, reader_options
-from environment import SettingsRefused, environment, load
+from environment import SettingsRefused, environment, leave, load
 from resources import problems, routes
 from resources.json_gate import MOST_BYTES
 from resources.utils import Api, has_page
@@ -45,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     except SettingsRefused as refused:
         if settings is None and commands.tells_of_settings(sys.argv):
             return commands.bare_app(refused.faults)
-        _leave(refused.faults)
+        leave(refused.faults)
 
 
 def _made(settings: Settings) -> Flask:
@@ -135,19 +142,6 @@ def _render_errors(app: Flask) -> None:
         return problems.render(errors.InternalError(), page=has_page())
 
 
-def settings_or_exit() -> Settings:
-    """The environment's settings; where they are faulty, lists every fault with its cure and exits with 78 (EX_CONFIG)."""
-    try:
-        return load(environment())
-    except SettingsRefused as refused:
-        _leave(refused.faults)
-
-
-def _leave(faults: list[str]) -> NoReturn:
-    print("Latchkey does not start: these settings need a hand.", *faults, sep="\n  - ", file=sys.stderr)
-    sys.exit(78)
-
-
 def _check_keys(app: Flask) -> None:
     """A file that holds no fitting key is a fault of the settings, not of the first person who signs in.
 
@@ -159,12 +153,3 @@ def _check_keys(app: Flask) -> None:
     except signing.KeyRefused as refused:
         cure = "Make one with `flask keys new`, and name its file."
         raise SettingsRefused([f"JWT_PRIVATE_KEYS: {refused}. {cure}"]) from refused
-
-
-if __name__ == "__main__":
-    # gunicorn reads this one when it is imported, and faults are ours to tell.
-    workers = os.environ.pop("WEB_CONCURRENCY", None)
-    import serve
-
-    os.environ.update({"WEB_CONCURRENCY": workers} if workers else {})
-    sys.exit(serve.main(sys.argv[1:]))

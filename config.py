@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from machine import processors
 from setting_kinds import Boolean, Database, LimitStorage, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
 
 ROOT = Path(__file__).resolve().parent
@@ -43,11 +44,19 @@ class Settings(BaseModel):
     port: int = Field(5000, ge=1, le=65535, description="the port it listens on")
     dev_allow_remote: Boolean = Field(False, description="lets development listen on a host that is not loopback")
     service_name: str = Field("Latchkey", min_length=1, description="the name in mails and the password policy")
-    web_concurrency: int = Field(1, ge=1, description="production workers; limits are counted in each")
+    server: Literal["gunicorn", "granian"] = Field(
+        "gunicorn", description="production server; `granian` is faster, and to be had behind a proxy only"
+    )
+    web_concurrency: int | None = Field(
+        None, ge=1, description="production workers; else 1 with `memory://` limits, or one for each processor, 8 at most"
+    )
     hashing_concurrency: int | None = Field(
         None, ge=1, description="password hashes at once in a worker; else half of its share of the processors"
     )
-    web_threads: int = Field(8, ge=1, description="threads of a production worker")
+    web_threads: int | None = Field(
+        None, ge=1, description="threads of a production worker; else 4 for each processor of its share, 8 to 32"
+    )
+    worker_seconds: int = Field(86400, ge=60, description="a production worker gives way to a fresh one after as many seconds")
 
     secret_key: Ring = Field((), description="signs the hosted pages' cookie; 32 bytes or more")
     wtf_csrf_secret_key: Ring = Field((), description="signs the hosted pages' forms; 32 bytes or more")
@@ -162,6 +171,19 @@ class Settings(BaseModel):
     @property
     def development(self) -> bool:
         return self.flask_env == "development"
+
+    @property
+    def workers(self) -> int:
+        return self.web_concurrency or (1 if self.counts_limits_in_memory else min(8, processors()))
+
+    @property
+    def share(self) -> int:
+        """A worker's share of the processors."""
+        return max(1, processors() // self.workers)
+
+    @property
+    def threads(self) -> int:
+        return self.web_threads or min(32, max(8, 4 * self.share))
 
     @property
     def address(self) -> str:

@@ -1,9 +1,10 @@
 """Settings from the environment: `.env` beneath it, every fault listed at once with its cure."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
@@ -31,6 +32,19 @@ class SettingsRefused(Exception):
 def environment(env_file: Path = ROOT / ".env") -> dict[str, str]:
     """`.env` with the process's environment above it."""
     return {name: value for name, value in dotenv_values(env_file).items() if value is not None} | dict(os.environ)
+
+
+def load_or_exit() -> Settings:
+    """The environment's settings; where they are faulty, lists every fault with its cure and exits with 78 (EX_CONFIG)."""
+    try:
+        return load(environment())
+    except SettingsRefused as refused:
+        leave(refused.faults)
+
+
+def leave(faults: list[str]) -> NoReturn:
+    print("Latchkey does not start: these settings need a hand.", *faults, sep="\n  - ", file=sys.stderr)
+    sys.exit(os.EX_CONFIG)
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -4,7 +4,6 @@ bcrypt releases the interpreter's lock, so without a bound as many hashes run as
 answer waits. Here a few run at once, as many again wait for a moment, and the rest is refused in milliseconds.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -78,4 +77,4 @@ def _turns() -> Turns:
 def concurrency() -> int:
     """As set, else half of this worker's share of the processors, so that the other half answers everybody else."""
     chosen = settings()
-    return chosen.hashing_concurrency or max(1, (os.cpu_count() or 1) // (2 * chosen.web_concurrency))
+    return chosen.hashing_concurrency or max(1, chosen.share // 2)

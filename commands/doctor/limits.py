@@ -14,8 +14,8 @@ def examined() -> Findings:
         yield warning("limits", "RATELIMIT_ENABLED is false: nobody is limited", "Set it to true.")
     elif not chosen.counts_limits_in_memory:
         yield from _shared()
-    elif chosen.web_concurrency > 1:
-        message = f"each of {chosen.web_concurrency} workers counts for itself"
+    elif chosen.workers > 1:
+        message = f"each of {chosen.workers} workers counts for itself"
         yield warning("limits", message, "Name a Redis in RATELIMIT_STORAGE_URI, or set WEB_CONCURRENCY=1.")
     else:
         yield ok("limits", "counted in memory, by the one worker")

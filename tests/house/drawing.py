@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from tests.house.laws import MAY_IMPORT, last_block
+from tests.house.laws import MAY_IMPORT, block_that_runs
 from tests.house.sources import imports, sources
 
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FOLDERS = ("commands", "resources", "flows", "services", "migrations")
+FOLDERS = ("commands", "resources", "flows", "services", "migrations", "servers")
 """Drawn with their slash; the others are single files."""
 Edges = dict[str, set[str]]
 
@@ -16,7 +16,7 @@ def edges(folder: Path) -> Edges:
     """What of ours each storey imports; not what `app.py` imports only when it is run."""
     found: Edges = {name: set() for name in MAY_IMPORT}
     for source in sources(folder):
-        late = last_block(source) if source.path == "app.py" else set()
+        late = block_that_runs(source) if source.path == "app.py" else set()
         found[source.storey] |= {one.top for one in imports(source) if one.top in MAY_IMPORT and one.node not in late}
     return {name: targets - {name} for name, targets in found.items()}
 

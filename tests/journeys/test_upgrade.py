@@ -48,7 +48,7 @@ def test_an_upgrade_from_the_first_level_loses_nothing_and_nobody(old_house: Hou
     upgrade()
     print(f"{db.engine.dialect.name}: {count} accounts upgraded in {time.perf_counter() - began:.2f} s")
     with db.engine.connect() as connection:
-        assert schema.of_database(connection) == levels.of_code()[0]
+        assert schema.of_database(connection) == schema.of_code()[0]
     assert old_town.contents(tables) == before, "every row, and all that stood in it"
     everybody_comes_in_as_before(old_house, town)
     sessions_go_on(old_house, town)

@@ -23,12 +23,12 @@ STOP_SECONDS = 15.0
 
 
 class Service:
-    """`python app.py` on a free port, with `url`, `pid` and the `log` of its whole output."""
+    """`python app.py` on a free port, with `url`, `pid`, the `folder` it runs in and the `log` of its whole output."""
 
     def __init__(self, env: Mapping[str, str] | None = None, folder: Path | None = None) -> None:
         """Prepare the service; `env` are its settings, `folder` is where its app.py lies (else a copy of the project)."""
         self._home = tempfile.TemporaryDirectory(prefix="latchkey-service-")
-        self._folder = folder or copy_of_the_project(Path(self._home.name, "project"))
+        self.folder = folder or copy_of_the_project(Path(self._home.name, "project"))
         self._env = _environment(env or {}, Path(self._home.name))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = int(self._env["PORT"])
@@ -55,7 +55,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=self._folder,
+                cwd=self.folder,
                 env=self._env,
                 start_new_session=True,
             )

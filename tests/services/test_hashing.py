@@ -83,11 +83,11 @@ def test_a_turn_is_given_back_also_after_a_fault(app: Flask) -> None:
         passwords.hashed("correct-horse-battery")
 
 
-@pytest.mark.parametrize(("cores", "workers", "turns"), [(1, 1, 1), (2, 1, 1), (2, 4, 1), (8, 1, 4), (16, 2, 4), (None, 1, 1)])
+@pytest.mark.parametrize(("cores", "workers", "turns"), [(1, 1, 1), (2, 1, 1), (2, 4, 1), (8, 1, 4), (16, 2, 4), (16, 3, 2)])
 def test_half_of_a_workers_share_of_the_processors_hashes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int | None, workers: int, turns: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, turns: int
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("config.processors", lambda: cores)
     with app_with(tmp_path / "never-opened.db", WEB_CONCURRENCY=str(workers)).app_context():
         assert hashing.concurrency() == turns
 

@@ -1,0 +1,117 @@
+"""gunicorn with threads, embedded."""
+
+import atexit
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+from gunicorn.workers.gthread import ThreadWorker
+
+from config import Settings
+from servers import master
+from servers.master import Crew
+
+
+def run(settings: Settings) -> None:
+    """Serves until it is told to stop, and exits."""
+    _Master(_Server(settings)).run()
+
+
+class _Server(BaseApplication):
+    """gunicorn's own settings, from ours."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.crew = Crew()
+        super().__init__()
+
+    def load_config(self) -> None:
+        chosen: dict[str, Any] = {
+            "bind": f"{f'[{host}]' if ':' in (host := self.settings.host) else host}:{self.settings.port}",
+            "worker_class": _Worker,
+            "workers": self.settings.workers,
+            "threads": self.settings.threads,
+            "timeout": 60,
+            "graceful_timeout": master.LAST_SECONDS,
+            # Memory, so that the disk may be for reading only.
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
+            # Else a client on loopback could set the scheme.
+            "forwarded_allow_ips": "",
+            "control_socket_disable": True,
+            "proc_name": "latchkey",
+            "post_worker_init": self._after_fork,
+            "worker_exit": self._before_exit,
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        """Only a worker makes the app."""
+        return self.crew.load()
+
+    def _after_fork(self, one: Any) -> None:
+        # The worker's own, below the master's, so that it can still write what is left.
+        one.cfg.set("graceful_timeout", master.GRACE_SECONDS)
+        # After a SIGINT requests in flight end later than `worker_exit`.
+        atexit.register(self.crew.flush)
+
+    def _before_exit(self, server: Any, one: Any) -> None:
+        self.crew.end()
+
+
+class _Master(Arbiter):
+    """Old workers stay until new ones serve; what cannot be loaded ends a first start, and nothing else."""
+
+    app: _Server
+
+    def __init__(self, app: _Server) -> None:
+        self.leaving: set[int] = set()
+        self.halting = False
+        super().__init__(app)
+
+    def reload(self) -> None:
+        if master.accepts_what_is_new():
+            for _ in range(self.num_workers):
+                self.spawn_worker()
+
+    def reap_workers(self) -> None:
+        try:
+            super().reap_workers()
+        except HaltServer:
+            if not self.app.crew.serves:
+                raise
+        if (failure := self.app.crew.failure) and not self.halting:
+            self.halting = True  # which reaps again
+            raise HaltServer("the app cannot be loaded", failure)
+
+    def manage_workers(self) -> None:
+        """Makes those that are missing, and one more where one is too old; ends the oldest of too many, each once."""
+        self.leaving &= self.WORKERS.keys()
+        staying: list[Any] = sorted(
+            (one for pid, one in self.WORKERS.items() if pid not in self.leaving), key=lambda one: one.age
+        )
+        for _ in range(self.num_workers - len(staying)):
+            self.spawn_worker()
+        if len(staying) < self.num_workers or not all(map(_serves, staying)):
+            return
+        for one in staying[: len(staying) - self.num_workers]:
+            self.leaving.add(one.pid)
+            self.kill_worker(one.pid, signal.SIGTERM)
+        if len(staying) == self.num_workers and time.monotonic() - staying[0].born > self.app.settings.worker_seconds:
+            self.spawn_worker()
+
+
+class _Worker(ThreadWorker):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.born = time.monotonic()
+
+
+def _serves(one: _Worker) -> bool:
+    """Its file has the time of the day when it is made, and from its first turn on that of the monotonic clock."""
+    return one.tmp.last_update() <= time.monotonic()

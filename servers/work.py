@@ -1,0 +1,64 @@
+"""What a worker does whichever server it belongs to. Only workers import this: it is the code of the moment they are made."""
+
+import logging
+import os
+import sys
+import time
+
+from flask import Flask
+
+import jobs
+import schema
+from app import create_app
+from database import was_lost
+
+DATABASE_SECONDS = 30
+"""How long a start waits for the database."""
+log = logging.getLogger("latchkey")
+
+
+class Work:
+    """The app, and its scheduled work, which begins with it."""
+
+    def __init__(self, app: Flask) -> None:
+        settings = app.extensions["settings"]
+        if settings.workers > 1 and settings.counts_limits_in_memory:
+            log.warning("rate limits are counted in each of %d workers by itself", settings.workers)
+        self.app = app
+        self.scheduler = jobs.start(app)
+
+    def end(self) -> None:
+        """Activity first: a job in the middle of a slow letter may be given no time to end."""
+        self.flush()
+        jobs.stop(self.app, self.scheduler)
+
+    def flush(self) -> None:
+        jobs.flush_activity(self.app)
+
+
+def app(*, with_schema: bool) -> Flask:
+    """The app of now. `with_schema`: the database is brought up too. Exits with a status of sysexits.h where that fails."""
+    made = create_app()
+    if with_schema:
+        bring_up(made)
+    return made
+
+
+def bring_up(made: Flask) -> None:
+    """The migrations that are missing; waits for the database. Exits where it does not come, or belongs to a later release."""
+    deadline = time.monotonic() + DATABASE_SECONDS
+    while True:
+        try:
+            with made.app_context():
+                return schema.bring_up()
+        except schema.DatabaseIsNewer as newer:
+            log.critical("the database is at revision %s, which a later release made: run that one", newer)
+            sys.exit(os.EX_CONFIG)
+        except Exception as error:
+            if not was_lost(error):
+                raise
+            if time.monotonic() > deadline:
+                log.critical("the database does not answer", exc_info=error)
+                sys.exit(os.EX_UNAVAILABLE)
+            log.warning("the database does not answer yet")
+            time.sleep(1)
