@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -157,6 +158,8 @@ class _Endpoint(BaseHTTPRequestHandler):
             send(self, json.dumps(document).encode(), status)
 
     def do_POST(self) -> None:
+        # Left unread, it would make the close a reset, by which the answer is lost.
+        self.rfile = BytesIO(self.rfile.read(int(self.headers["Content-Length"])))
         self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
