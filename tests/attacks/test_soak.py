@@ -60,6 +60,7 @@ def door(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Itera
         yield stack.enter_context(doors.service(uri, smtp, **PRODUCTION, RATELIMIT_STORAGE_URI=shared))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(5000)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc, which only Linux has")
 def test_a_long_time_of_load_leaves_memory_and_descriptors_flat(
