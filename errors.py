@@ -317,15 +317,17 @@ class Unavailable(Refusal):
     code = "unavailable"
     title = "The service cannot answer now"
     advice = "Try again after as many seconds as the header Retry-After says."
+    seconds: ClassVar[int] = 2
 
     def __init__(self, *, members: dict[str, object] | None = None) -> None:
-        super().__init__(members=members, headers={"Retry-After": "2"})
+        super().__init__(members=members, headers={"Retry-After": str(self.seconds)})
 
 
 class Busy(Unavailable):
     code = "busy"
     title = "The service is busy"
     advice = "Try again after as many seconds as the header Retry-After says."
+    seconds = 1
 
 
 class ProviderUnavailable(Unavailable):

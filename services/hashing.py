@@ -1,7 +1,7 @@
 """Turns at the processor for password hashes: a flood of sign-ins never starves those who are signed in.
 
 bcrypt releases the interpreter's lock, so without a bound as many hashes run as there are threads, and every other
-answer waits. Here a few run at once, as many again wait for a moment, and the rest is refused in milliseconds.
+answer waits. Here a few run at once, a few more wait for a moment, and the rest is refused in milliseconds.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from errors import Busy
 from extensions import settings
 from services import metrics
 
-QUEUE_PER_TURN = 2
+QUEUE_PER_TURN = 3
+"""Enough to hash for a second, after which those who were refused come back; and of eight threads, half are left."""
 WAIT_SECONDS = 3.0
 _has_turn: ContextVar[bool] = ContextVar("has_turn", default=False)
 

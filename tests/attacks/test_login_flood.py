@@ -1,0 +1,115 @@
+"""A hundred people sign in at once: hashing stays bounded, its processors stay busy, and everybody else is answered."""
+
+import http.client
+import os
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from tests.attacks import doors
+from tests.attacks.doors import Answer, call
+from tests.conftest import HASHPW, refuse_or_skip, start_database
+from tests.parts.missing import Missing
+from tests.parts.redis import redis
+from tests.parts.service import Service
+from tests.parts.smtp import MailServer
+
+pytestmark = pytest.mark.alone
+PEOPLE = 100
+WORKERS = 2
+SECONDS = 12.0
+LEAST_GOODPUT = 0.8
+LONGEST_P99 = 1.0
+PRODUCTION = {"FLASK_ENV": "production", "WEB_CONCURRENCY": str(WORKERS), "HASHING_CONCURRENCY": "1", "BCRYPT_LOG_ROUNDS": "12"}
+
+
+@dataclass
+class Flood:
+    """Sign-ins that came through, those that were told to come back, and how long `/healthz` took meanwhile."""
+
+    done: int = 0
+    busy: int = 0
+    strange: list[Answer] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sign_in(self, door: Service, until: float) -> None:
+        """Again and again, as a patient client does: whoever is told to come back does so then."""
+        while time.monotonic() < until:
+            answer = doors.login(door, "ada")
+            with self.lock:
+                if answer.status == 200:
+                    self.done += time.monotonic() < until
+                elif (answer.status, answer.code) == (503, "busy"):
+                    self.busy += 1
+                else:
+                    self.strange.append(answer)
+            if answer.status != 200:
+                time.sleep(float(answer.headers.get("Retry-After", 1)))
+
+    def look(self, door: Service, until: float) -> None:
+        while time.monotonic() < until:
+            began = time.monotonic()
+            assert call(door, "GET", "/healthz").status == 200
+            self.waits.append(time.monotonic() - began)
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def door(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Iterator[Service]:
+    mail_server.clear()
+    with ExitStack() as stack:
+        uri = start_database(stack, "postgresql", tmp_path)
+        try:
+            shared = stack.enter_context(redis(tmp_path))
+        except Missing as missing:
+            refuse_or_skip(missing)
+        yield stack.enter_context(doors.service(uri, smtp, **PRODUCTION, RATELIMIT_STORAGE_URI=shared))
+
+
+def _hash_seconds() -> float:
+    """What one hash takes of a processor that does nothing else."""
+    taken = []
+    for _ in range(5):
+        began = time.monotonic()
+        HASHPW(b"x" * 64, bcrypt.gensalt(12))
+        taken.append(time.monotonic() - began)
+    return statistics.median(taken)
+
+
+def test_a_hundred_sign_ins_at_once_keep_hashing_busy_and_nobody_else_waiting(door: Service, mail_server: MailServer) -> None:
+    doors.account(door, mail_server, "ada")
+    assert doors.login(door, "ada").status == 200
+    hash_seconds, flood, until = _hash_seconds(), Flood(), time.monotonic() + SECONDS
+    with ThreadPoolExecutor(PEOPLE + 1) as pool:
+        looking = pool.submit(flood.look, door, until)
+        people = [pool.submit(flood.sign_in, door, until) for _ in range(PEOPLE)]
+    for one in (looking, *people):
+        one.result()
+    most = min(len(os.sched_getaffinity(0)), WORKERS) / hash_seconds
+    goodput = flood.done / SECONDS / most
+    p99 = sorted(flood.waits)[len(flood.waits) * 99 // 100]
+    print(f"\n{PEOPLE} at once: {flood.done} signed in, {flood.busy} told to come back; goodput {goodput:.2f} of {most:.1f}/s")
+    print(f"/healthz meanwhile: p99 {p99 * 1000:.0f} ms of {len(flood.waits)}")
+    assert flood.strange == []
+    assert goodput >= LEAST_GOODPUT
+    assert p99 < LONGEST_P99
+
+
+def test_a_password_of_a_megabyte_is_refused_before_it_is_hashed(door: Service) -> None:
+    connection: http.client.HTTPConnection = doors.connected(door)
+    began = time.monotonic()
+    assert call(connection, "POST", "/login", {"username": "ada", "password": "x" * 2**20}).status == 413
+    long = call(door, "POST", "/login", {"username": "ada", "password": "x" * 60000})
+    taken = time.monotonic() - began
+    print(f"\na password of 1 MB and one of 60 kB: {taken * 1000:.0f} ms")
+    assert (long.status, long.code) in ((422, "validation_failed"), (401, "invalid_credentials"))
+    assert taken < _hash_seconds()
