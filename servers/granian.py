@@ -19,6 +19,9 @@ from servers import master
 from servers.master import Crew
 
 BOOT_SECONDS = 60
+YOUNG_SECONDS = 30
+"""While a worker begins there are moments in which granian has no handler, and a signal is lost."""
+AGAIN_SECONDS = 1
 
 
 def run(settings: Settings) -> None:
@@ -84,6 +87,9 @@ class _Server(MPServer):
             self.reload_signal = False
             self.main_loop_interrupt.clear()
 
+    def _stop_workers(self) -> None:
+        _end(*self.wrks)
+
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
         if self.crew.failure:
             self.shutdown(self.crew.failure)  # type: ignore[no-untyped-call]
@@ -103,10 +109,19 @@ class _Server(MPServer):
         return self.crew.loads != before
 
 
-def _end(old: Any) -> None:
-    """Once: granian deadlocks at a third signal."""
-    old.terminate()
-    old.join(master.LAST_SECONDS)
-    if old.is_alive():
-        old.kill()
-        old.join()
+def _end(*workers: Any) -> None:
+    """Tells the young ones twice, for they may have been deaf, and nobody thrice: granian deadlocks then."""
+    deadline = time.monotonic() + master.LAST_SECONDS
+    young = [one for one in workers if time.monotonic() - one.birth < YOUNG_SECONDS]
+    for one in workers:
+        one.terminate()
+    again = time.monotonic() + AGAIN_SECONDS
+    for one in young:
+        one.join(max(0, again - time.monotonic()))
+        if one.is_alive():
+            one.terminate()
+    for one in workers:
+        one.join(max(0, deadline - time.monotonic()))
+        if one.is_alive():
+            one.kill()
+            one.join()

@@ -136,6 +136,13 @@ def test_a_rolling_restart_loses_no_call(serve: Callable[..., Served]) -> None:
     assert load.failed == []
 
 
+def test_an_end_right_after_the_start_is_not_overheard(serve: Callable[..., Served]) -> None:
+    served = serve()
+    for _ in range(6):
+        assert served.door.stop() == 0
+        served.door.start()
+
+
 def test_an_end_waits_for_what_is_in_flight_and_keeps_activity(serve: Callable[..., Served]) -> None:
     served = serve()
     tokens = served.people(1)[0]
