@@ -12,9 +12,9 @@ def sign_in(name: str, password: str, client: Client, mfa_code: str | None = Non
     Raises Busy, TooManyAttempts before the password is looked at, and InvalidCredentials. With the right password it
     returns what `sign_ins` wants: EmailNotConfirmed, AccountInactive, MfaRequired, InvalidMfaCode.
     """
-    account = users.named(name)
-    kept = account.password_hash if account else None
-    with hashing.turn():
+    with hashing.turn():  # first of all, so that a refusal costs next to nothing
+        account = users.named(name)
+        kept = account.password_hash if account else None
         attempts.claim(attempts.PASSWORD, *users.aims(name, account))
         right = passwords.matches(kept, password)
         renewed = passwords.renewed(kept, password) if right else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from database import changed, db, rows
@@ -52,6 +52,8 @@ class Account:
 
 
 ACCOUNT_COLUMNS = [getattr(User, field.name).label(f"users_{field.name}") for field in fields(Account)]
+BY_ADDRESS = select(*ACCOUNT_COLUMNS).where(User.owned_email_key == bindparam("key"))
+BY_NAME = select(*ACCOUNT_COLUMNS).where(User.username_key == bindparam("key"))
 
 
 def _found(statement: Select[Any]) -> list[Account]:
@@ -60,9 +62,8 @@ def _found(statement: Select[Any]) -> list[Account]:
 
 def named(name: str) -> Account | None:
     """Whom a sign-in means: by address only accounts that own it; by user name also pending sign-ups."""
-    column = User.owned_email_key if "@" in name else User.username_key
-    found = _found(select(*ACCOUNT_COLUMNS).where(column == names.key_of(name)))
-    return found[0] if found else None
+    found = rows(BY_ADDRESS if "@" in name else BY_NAME, key=names.key_of(name))
+    return Account.of(found[0]) if found else None
 
 
 def aims(name: str, account: Account | None) -> tuple[str, str]:
