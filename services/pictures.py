@@ -27,7 +27,7 @@ from database import afterwards, changed, rows
 from errors import Busy, InvalidImage, PayloadTooLarge, Unavailable
 from extensions import settings
 from model import User
-from services import clock, mint, picture_files
+from services import clock, disk, mint, picture_files
 
 log = logging.getLogger(__name__)
 FORMATS = ("PNG", "JPEG", "GIF")
@@ -149,16 +149,7 @@ def _write(name: str, picture: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.rename(folder() / name)
-    _make_durable(folder())
-
-
-def _make_durable(directory: Path) -> None:
-    """A name, too, can be lost at a power failure."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    disk.make_durable(folder())
 
 
 def read(name: str) -> bytes:

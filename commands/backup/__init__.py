@@ -1,6 +1,5 @@
 """`flask backup` and `flask restore`."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from commands.backup import archive
 from commands.backup.stores import Store, let_go, store
 from commands.operator import OPERATOR
 from database import db, unit_of_work
-from services import audit, clock, outbox, pictures, provider_visits, sessions, tickets, totp, users
+from services import audit, clock, disk, outbox, pictures, provider_visits, sessions, tickets, totp, users
 
 
 @click.command()
@@ -35,9 +34,9 @@ def backup(target: Path) -> None:
             part = place / "part"
             kept = archive.write(part, chosen.snapshot, {"engine": db.engine.dialect.name, "revision": revision})
             part.chmod(0o600)
-            _make_durable(part)
+            disk.make_durable(part)
             part.replace(target)
-            _make_durable(target.parent)
+            disk.make_durable(target.parent)
     except OSError as error:
         raise click.ClickException(
             f"{target} could not be written: {error.strerror}. An older file of that name is left."
@@ -117,12 +116,3 @@ def _workplace(folder: Path | None) -> Iterator[Path]:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _make_durable(path: Path) -> None:
-    """A name, too, can be lost at a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

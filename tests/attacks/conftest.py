@@ -1,7 +1,7 @@
 """A fresh database for each attack, on three engines."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,8 +9,11 @@ import pytest
 
 from tests.attacks import doors
 from tests.attacks.town import Town
-from tests.conftest import start_database
+from tests.conftest import refuse_or_skip, start_database
 from tests.parts import mariadb, postgresql
+from tests.parts.missing import Missing
+from tests.parts.redis import redis
+from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
 COUNTER = itertools.count(1)
@@ -62,3 +65,20 @@ def town(
 def rounds(request: pytest.FixtureRequest) -> int:
     """How often a race is run."""
     return 50 if request.config.getoption("--long") else 10
+
+
+@pytest.fixture
+def in_production(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts the service with these settings, on PostgreSQL and Redis."""
+    mail_server.clear()
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> Service:
+            uri = start_database(stack, "postgresql", tmp_path)
+            try:
+                shared = stack.enter_context(redis(tmp_path))
+            except Missing as missing:
+                refuse_or_skip(missing)
+            return stack.enter_context(doors.service(uri, smtp, **settings, RATELIMIT_STORAGE_URI=shared))
+
+        yield start

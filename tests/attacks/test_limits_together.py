@@ -4,7 +4,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from redis import Redis
 from tests.attacks import doors
 from tests.attacks.doors import Answer, at_once, call
 from tests.conftest import refuse_or_skip
+from tests.parts.load import looping
 from tests.parts.missing import Missing
 from tests.parts.redis import redis
 from tests.parts.service import Service
@@ -106,14 +106,8 @@ class Load:
 @contextmanager
 def under_load(door: Service, callers: int = 4) -> Iterator[Load]:
     load = Load(door)
-    with ThreadPoolExecutor(callers) as pool:
-        loops = [pool.submit(load.run) for _ in range(callers)]
-        try:
-            yield load
-        finally:
-            load.stop.set()
-        for loop in loops:
-            loop.result()
+    with looping([load.run] * callers, load.stop):
+        yield load
 
 
 def seconds_until(door: Service, status: str) -> float:

@@ -4,9 +4,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +12,7 @@ import pytest
 
 from tests.attacks import doors
 from tests.attacks.doors import Answer, call
-from tests.conftest import refuse_or_skip, start_database
-from tests.parts.missing import Missing
-from tests.parts.redis import redis
+from tests.parts.load import looping
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
@@ -48,16 +44,8 @@ def _growth(samples: list[float] | list[int]) -> float:
 
 
 @pytest.fixture
-def door(smtp: dict[str, str], mail_server: MailServer, tmp_path: Path) -> Iterator[Service]:
-    """Two workers, PostgreSQL and Redis."""
-    mail_server.clear()
-    with ExitStack() as stack:
-        uri = start_database(stack, "postgresql", tmp_path)
-        try:
-            shared = stack.enter_context(redis(tmp_path))
-        except Missing as missing:
-            refuse_or_skip(missing)
-        yield stack.enter_context(doors.service(uri, smtp, **PRODUCTION, RATELIMIT_STORAGE_URI=shared))
+def door(in_production: Callable[..., Service]) -> Service:
+    return in_production(**PRODUCTION)
 
 
 @pytest.mark.alone
@@ -72,14 +60,8 @@ def test_a_long_time_of_load_leaves_memory_and_descriptors_flat(
     stop = threading.Event()
     people = [Person(door, f"soak{number}", stop) for number in range(PEOPLE)]
     workers = _workers(door.pid)
-    with ThreadPoolExecutor(PEOPLE) as pool:
-        lives = [pool.submit(person.live) for person in people]
-        try:
-            held = _watched(workers, seconds)
-        finally:
-            stop.set()
-    for life in lives:
-        life.result()
+    with looping([person.live for person in people], stop):
+        held = _watched(workers, seconds)
     for pid, one in held.items():
         mib, descriptors, threads = one.growth()
         print(f"\nworker {pid}, {one.mib[-1]:.0f} MiB: {mib:+.1f} MiB, {descriptors:+.0f} descriptors, {threads:+.0f} threads")

@@ -2,10 +2,11 @@
 
 import http.client
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.attacks.doors import Answer, call
@@ -53,14 +54,21 @@ class Load:
 def honest_load(doors: Sequence[Service], people: Sequence[dict[str, Any]]) -> Iterator[Load]:
     """Runs one caller for each pair of tokens beside the body."""
     load = Load(doors)
-    with ThreadPoolExecutor(len(people)) as pool:
-        loops = [pool.submit(load.run, tokens) for tokens in people]
+    with looping([partial(load.run, tokens) for tokens in people], load.stop):
+        yield load
+
+
+@contextmanager
+def looping(loops: Sequence[Callable[[], None]], stop: threading.Event) -> Iterator[None]:
+    """Each runs beside the body, until `stop` is set at its end; what one of them raises is raised."""
+    with ThreadPoolExecutor(len(loops)) as pool:
+        running = [pool.submit(loop) for loop in loops]
         try:
-            yield load
+            yield
         finally:
-            load.stop.set()
-        for loop in loops:
-            loop.result()
+            stop.set()
+        for one in running:
+            one.result()
 
 
 def workers(door: Service) -> set[int]:
