@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from flask import Response, g, jsonify, make_response
+from flask import Response, g, make_response
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from errors import Refusal
 from extensions import settings
@@ -120,5 +121,6 @@ def redirect(address: str) -> Response:
     return answer
 
 
-def json(document: object) -> Response:
-    return make_response(jsonify(document), 200)
+def json(document: object, status: int = 200, mimetype: str = "application/json") -> Response:
+    """A model, or plain values, as JSON."""
+    return Response(to_json(document), status, mimetype=mimetype)

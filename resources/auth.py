@@ -77,4 +77,4 @@ class Logout(Resource):
     def post(self) -> Response:
         """End the session of the access or refresh token."""
         auth.sign_out(self.claims, self.client)
-        return carriage.cleared(answers.json(answers.Message(message="Signed out.").model_dump()))
+        return carriage.cleared(answers.json(answers.Message(message="Signed out.")))

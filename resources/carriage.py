@@ -54,7 +54,9 @@ def _bearer() -> str | None:
 
 
 def _cookies(kinds: tuple[str, ...]) -> dict[str, str]:
-    found = {kind: request.cookies.get(cookie_name(kind), "") for kind in kinds if settings().takes_cookies}
+    if not settings().takes_cookies:
+        return {}
+    found = {kind: request.cookies.get(cookie_name(kind), "") for kind in kinds}
     return {kind: text for kind, text in found.items() if text}
 
 
@@ -87,12 +89,12 @@ def _check_csrf(found: Claims) -> None:
 def dressed(answer: TokenAnswer) -> Response:
     """A token answer as it travels; by cookie, the JSON holds the `csrf` claims in place of the tokens."""
     if not _answers_by_cookie():
-        return answers.json(answer.model_dump(mode="json"))
+        return answers.json(answer)
     pair = {ACCESS: answer.access_token, REFRESH: answer.refresh_token}
     said = {kind: tokens.minted(text) for kind, text in pair.items()}
     rest = answer.model_dump(exclude={"access_token", "refresh_token"})
     body = CookieTokenAnswer(csrf_access_token=said[ACCESS].csrf, csrf_refresh_token=said[REFRESH].csrf, **rest)
-    response = answers.json(body.model_dump(mode="json"))
+    response = answers.json(body)
     for kind, text in pair.items():
         left = int(said[kind].expires - clock.now().timestamp())
         _set(response, kind, text, max_age=max(left, 0))

@@ -4,7 +4,6 @@ from typing import Annotated, Any, ClassVar
 
 from flask import Response
 from pydantic import Field, model_validator
-from pydantic_core import to_jsonable_python
 
 from errors import Busy, InvalidCredentials, InvalidImage, ReauthenticationRequired, TooManyAttempts, UsernameTaken
 from flows import deletion, export, profile
@@ -101,4 +100,4 @@ class ProfileExport(Resource):
     @contract(media=("application/json",), fresh=True)
     def get(self) -> Response:
         """All that the service holds about you; no secrets."""
-        return answers.json(to_jsonable_python(export.of(self.signed_in)))
+        return answers.json(export.of(self.signed_in))

@@ -110,7 +110,7 @@ class ProviderArrival(Resource):
             return self._to_page(code=provider_sign_in.code_for(person, visit, self.client))
         if visit.link:
             code = provider_sign_in.code_for(person, visit, self.client)
-            return answers.json(ExchangeCode(code=code, message="Send this to /auth/exchange with your token.").model_dump())
+            return answers.json(ExchangeCode(code=code, message="Send this to /auth/exchange with your token."))
         return answers.outcome(provider_sign_in.sign_in(person, self.client), "Signed in.")
 
     def _arrived(self, provider: str) -> tuple[Visit, Person]:

@@ -1,5 +1,6 @@
 """What the service says of itself: `/`, `/healthz`, `/openapi.json`, `/docs`, `/problems/<code>`."""
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ class ProblemPage(Resource):
         if code not in problems.BY_CODE:
             raise NotFound
         kind: Any = problems.BY_CODE[code]
-        example = current_app.json.dumps(problems.example(kind), indent=2)
+        example = json.dumps(problems.example(kind), indent=2)
         return pages.answer(
             render_template("pages/problem_type.html", kind=kind, guide=problem_guide.of(code), example=example)
         )

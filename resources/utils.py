@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any, ClassVar
 
 import flask_restful
-from flask import Response, current_app, jsonify, make_response, request
+from flask import Response, current_app, request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
@@ -158,7 +158,7 @@ def _shaped(outcome: BaseModel | Refusal | Response, declared: Contract) -> Resp
     if isinstance(outcome, answers.TokenAnswer):
         return carriage.dressed(outcome)
     if isinstance(outcome, BaseModel):
-        return make_response(jsonify(outcome.model_dump(mode="json")), declared.status)
+        return answers.json(outcome, declared.status)
     return outcome
 
 
