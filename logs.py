@@ -3,6 +3,7 @@
 import logging
 import logging.handlers
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,12 +21,6 @@ FIELDS = "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"
 NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
 LOUD = ("sqlalchemy", "apscheduler", "werkzeug", "flask-limiter", "flask_cors", "gunicorn", "alembic", "mail", "PIL")
 """Libraries whose lower levels quote parameters, paths or bodies."""
-
-
-class _RequestId(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
-        return True
 
 
 def _frames(error: BaseException | None) -> Iterator[str]:
@@ -48,10 +43,6 @@ class _Discreet:
 class _Text(_Discreet, logging.Formatter):
     """One line, then the frames of an exception."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        record.exc_text = None  # another handler may have left the whole message there
-        return super().format(record)
-
 
 class _Json(_Discreet, JsonFormatter):
     """One object a line; its time as RFC 3339 has it."""
@@ -60,24 +51,63 @@ class _Json(_Discreet, JsonFormatter):
         moment = datetime.fromtimestamp(record.created, UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+
+class _Made(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        record.exc_text = None
-        return super().format(record)
+        return str(record.line)  # type: ignore[attr-defined]
+
+
+class Lines(logging.Handler):
+    """The console and the file: each line is made once for both."""
+
+    def __init__(self, places: list[logging.Handler]) -> None:
+        super().__init__()
+        self.places = places
+        for place in places:
+            place.setFormatter(_Made())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
+        record.exc_text = None  # another handler may have left the whole message there
+        record.line = self.format(record)
+        for place in self.places:
+            place.handle(record)
+
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        """None: each place has its own."""
+        self.lock = None
+
+    def close(self) -> None:
+        for place in self.places:
+            place.close()
+        super().close()
+
+
+class _File(logging.handlers.WatchedFileHandler):
+    """Reopened within a second when somebody moves it; rotating is the system's work."""
+
+    looked = 0.0
+
+    def reopenIfNeeded(self) -> None:  # noqa: N802 - logging's name
+        if (now := time.monotonic()) > self.looked + 1:
+            self.looked = now
+            super().reopenIfNeeded()
 
 
 def set_up(settings: Settings) -> None:
     """Console always; the file unless its name is empty. A file that cannot be opened costs a warning, not the service."""
     formatter: Any = _Text(TEXT) if settings.log_format == "text" else _Json(FIELDS, rename_fields=NAMES)
+    # No format of ours has them, and each call would have them found out.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if getattr(handler, "is_latchkey", False)]:
+    for handler in [handler for handler in root.handlers if isinstance(handler, Lines)]:
         root.removeHandler(handler)
         handler.close()
-    handlers, warning = _handlers(settings.log_file)
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        handler.addFilter(_RequestId())
-        handler.is_latchkey = True  # type: ignore[attr-defined]
-        root.addHandler(handler)
+    places, warning = _places(settings.log_file)
+    lines = Lines(places)
+    lines.setFormatter(formatter)
+    root.addHandler(lines)
     root.setLevel(settings.log_level)
     for name in LOUD:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
@@ -86,12 +116,11 @@ def set_up(settings: Settings) -> None:
         logging.getLogger(__name__).warning(warning)
 
 
-def _handlers(log_file: str) -> tuple[list[logging.Handler], str]:
+def _places(log_file: str) -> tuple[list[logging.Handler], str]:
     console: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if not log_file:
         return console, ""
     try:
-        # Reopened when somebody moves it; rotating is the system's work.
-        return [*console, logging.handlers.WatchedFileHandler(Path(ROOT, log_file), encoding="utf-8")], ""
+        return [*console, _File(Path(ROOT, log_file), encoding="utf-8")], ""
     except OSError:
         return console, "LOG_FILE cannot be opened, so this log goes to the console only"

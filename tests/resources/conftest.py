@@ -3,18 +3,20 @@
 No app context stays open between its requests, so each has its own `g`, as behind a real server.
 """
 
+import io
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from flask_limiter import Limiter
 from sqlalchemy import MetaData, delete, func, select, update
 
 import extensions
 from app import create_app
 from database import Base, db, unit_of_work
+from logs import Lines
 from model import User
 from services import pictures
 from tests.conftest import settings_with
@@ -64,11 +66,19 @@ class Door(House):
 def app_with(database: Path, **changes: str) -> Flask:
     """An app with these settings, and with limits of its own."""
     previous = extensions.limiter
-    extensions.limiter = Limiter(key_func=extensions.client_network, headers_enabled=True)
+    extensions.limiter = extensions.StorageOfLimits(key_func=extensions.client_network)
     try:
         return create_app(settings_with(**{"SQLALCHEMY_DATABASE_URI": f"sqlite:///{database}"} | changes))
     finally:
         extensions.limiter = previous
+
+
+def heard_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the app that was made last will say to the console."""
+    lines = next(handler for handler in logging.getLogger().handlers if isinstance(handler, Lines))
+    heard = io.StringIO()
+    monkeypatch.setattr(lines.places[0], "stream", heard)
+    return heard
 
 
 def door_with(folder: Path, mail_server: MailServer, smtp: dict[str, str], **changes: str) -> Door:

@@ -1,7 +1,5 @@
 """What a caller is told when the service itself is at fault, or closed."""
 
-import io
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +9,7 @@ import pytest
 from flows import auth
 from tests.conftest import start_database
 from tests.people import PASSWORD
-from tests.resources.conftest import Door, app_with
+from tests.resources.conftest import Door, app_with, heard_log
 
 ADDRESS = "ada@example.org"
 LOGIN = {"username": "ada", "password": PASSWORD}
@@ -29,9 +27,7 @@ def test_an_unexpected_fault_is_a_problem_document_without_its_message(door: Doo
         raise RuntimeError(ADDRESS)
 
     monkeypatch.setattr(auth, "sign_in", fail)
-    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
-    log = io.StringIO()
-    monkeypatch.setattr(console, "stream", log)
+    log = heard_log(monkeypatch)
     answer = door.post("/login", LOGIN)
     assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
     assert ADDRESS not in answer.get_data(as_text=True)

@@ -1,23 +1,19 @@
 """The log as JSON: one object a line, whose fields another program can rely on."""
 
-import io
 import json
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.resources.conftest import Door
+from tests.resources.conftest import Door, heard_log
 
 
 def test_a_request_is_one_object_with_its_rule_status_and_duration(
     build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = build(LOG_FORMAT="json", LOG_LEVEL="INFO")
-    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
-    log = io.StringIO()
-    monkeypatch.setattr(console, "stream", log)
+    log = heard_log(monkeypatch)
     door.get("/problems/busy", headers={"X-Request-ID": "mine"})
     door.get("/confirm/a-secret")
     door.post("/login", {"username": "nobody", "password": "not-the-password"})
@@ -41,9 +37,7 @@ def test_a_request_is_one_object_with_its_rule_status_and_duration(
 
 def test_an_exception_stays_on_its_line(build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch) -> None:
     door = build(LOG_FORMAT="json")
-    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
-    log = io.StringIO()
-    monkeypatch.setattr(console, "stream", log)
+    log = heard_log(monkeypatch)
     monkeypatch.setattr("flows.auth.sign_in", lambda *given: 1 / 0)
     assert door.post("/login", {"username": "nobody", "password": "not-the-password"}).status_code == 500
     faults = [line for line in map(json.loads, log.getvalue().splitlines()) if line["level"] == "ERROR"]
