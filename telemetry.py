@@ -34,6 +34,7 @@ def trace(app: Flask, engines: list[Engine], service_name: str) -> None:
     app.extensions["traces"] = provider
     _requests(app, tracer)
     for engine in engines:
+        engine.update_execution_options(traced=True)
         _statements(engine, tracer)
 
 

@@ -34,8 +34,8 @@ class Memory:
 
 def memory() -> Memory:
     """This app's, in this process."""
-    found: Memory = current_app.extensions.setdefault("activity", Memory())
-    return found
+    found: Memory | None = current_app.extensions.get("activity")
+    return current_app.extensions.setdefault("activity", Memory()) if found is None else found
 
 
 def period() -> float:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, exists, select, update
+from sqlalchemy import and_, bindparam, exists, select, update
 
 from database import changed, db, in_pieces, rows
 from errors import SessionEnded, TokenInvalid, TokenReused
 from extensions import settings
 from model import Identity, Session, User
+from prepared import Change, Lookup
 from services import activity, audit, clock, mint, users
 from services.client import Client
 from services.tokens import Claims, Grant
@@ -30,9 +31,11 @@ CHECKED = (
     Session.end_reason,
     exists().where(Identity.user_id == Session.user_id).label("is_linked"),
 )
-FOUND = select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id).where(Session.id == bindparam("session_id"))
-"""Made once: every signed-in call asks it, and to make a statement takes longer than to ask it."""
-SPEND = (
+FOUND = Lookup(
+    select(*CHECKED, *ACCOUNT_COLUMNS).join(User, User.id == Session.user_id).where(Session.id == bindparam("session_id"))
+)
+"""Every signed-in call asks it."""
+SPEND = Change(
     update(Session)
     .where(Session.id == bindparam("session_id"), Session.ended_at.is_(None), Session.refresh_jti == bindparam("spent"))
     .values(
@@ -102,8 +105,8 @@ def check(claims: Claims) -> SignedIn:
     return SignedIn(row.id, Account.of(row), last_activity, claims.jti, claims.auth_time, row.is_linked)
 
 
-def _judged(claims: Claims) -> Row[Any]:
-    found = _found(claims.session_id)
+def _judged(claims: Claims) -> Any:
+    found = FOUND.rows(session_id=claims.session_id)
     if not found or found[0].user_id != claims.user_id:
         raise TokenInvalid
     row = found[0]
@@ -118,10 +121,6 @@ def _judged(claims: Claims) -> Row[Any]:
     return row
 
 
-def _found(session_id: str) -> list[Row[Any]]:
-    return rows(FOUND, session_id=session_id)
-
-
 def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     """The successor of a refresh token, the same for everyone who asks within the grace.
 
@@ -130,7 +129,7 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     """
     row, successor, now = _judged(claims), mint.identifier(), clock.now()
     activity.touch(row.id)
-    if changed(SPEND, session_id=row.id, spent=claims.jti, successor=successor, now=now):
+    if SPEND.count(session_id=row.id, spent=claims.jti, successor=successor, now=now):
         return _grant(row, row.users_is_admin, refresh_jti=successor, moment=now)
     row = _judged(claims)
     in_grace = now <= row.refreshed_at + timedelta(seconds=settings().refresh_reuse_seconds)
@@ -148,7 +147,7 @@ def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client) -> Grant:
     users.lock(signed_in.account.id)
     live = update(Session).where(Session.id == signed_in.session_id, Session.ended_at.is_(None))
     changed(live.values(auth_time=now, amr=" ".join(amr)))
-    row = _found(signed_in.session_id)[0]
+    row = FOUND.rows(session_id=signed_in.session_id)[0]
     if row.ended_at is not None:
         raise SessionEnded(row.end_reason)
     audit.record("reauthenticated", client, user_id=row.user_id, session_id=row.id, amr=row.amr)

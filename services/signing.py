@@ -36,13 +36,18 @@ def ring() -> list[Key]:
     """The configured keys; raises KeyRefused."""
     chosen = settings()
     if chosen.jwt_algorithm == "HS256":
-        return [Key(keys.short_id(secret), secret, secret, None) for secret in chosen.jwt_secret_key]
+        return _from_secrets(chosen.jwt_secret_key)
     return _from_files(chosen.jwt_algorithm, chosen.jwt_private_keys)
 
 
 def key_set() -> dict[str, Any]:
     """The JWKS document; empty with HS256, whose keys are secret."""
     return {"keys": [key.public for key in ring() if key.public]}
+
+
+@lru_cache(maxsize=8)
+def _from_secrets(secrets: tuple[str, ...]) -> list[Key]:
+    return [Key(keys.short_id(secret), secret, secret, None) for secret in secrets]
 
 
 @lru_cache(maxsize=8)

@@ -1,11 +1,11 @@
 """Accounts and pending sign-ups: found, made, confirmed, changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from database import changed, db, rows
@@ -39,8 +39,9 @@ class Account:
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Self:
-        return cls(*(getattr(row, f"users_{field.name}") for field in fields(cls)))
+    def of(cls, row: Sequence[Any]) -> Self:
+        """`row`: it ends with `ACCOUNT_COLUMNS`."""
+        return cls(*row[-len(ACCOUNT_COLUMNS) :])
 
     @property
     def is_open(self) -> bool:
