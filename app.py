@@ -10,9 +10,11 @@ if __name__ == "__main__":
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -43,6 +45,20 @@ BY_STATUS: dict[int, type[errors.Refusal]] = {
 log = logging.getLogger("latchkey")
 
 
+class _App(Flask):
+    """Nothing of ours is asynchronous, which Flask would find out anew, eight times a call."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
+class _FormSessions(SecureCookieSessionInterface):
+    """What hosted forms remember. A call without a cookie has none, and needs no key made ready to read it."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if "Cookie" in request.headers else self.session_class()
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI app. Without settings, those of the environment; faulty ones end the process. Jobs are started by the server."""
     if settings is None and commands.needs_no_settings(sys.argv):
@@ -57,10 +73,10 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _made(settings: Settings) -> Flask:
     logs.set_up(settings)
-    app = Flask("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
+    app = _App("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
     app.extensions["settings"] = settings
     app.config.from_mapping(_flask_config(settings))
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.session_interface = _FormSessions()
     if settings.trusted_proxies:
         # No x_host: a forwarded host would end in mailed links. Proxies append addresses, but set the scheme.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
@@ -104,7 +120,6 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "MAIL_SUPPRESS_SEND": False,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
         "RATELIMIT_STORAGE_URI": shared_counts.address(settings.ratelimit_storage_uri),
-        "RATELIMIT_DEFAULT": settings.ratelimit_default or None,
     }
 
 

@@ -1,23 +1,27 @@
 """What every request meets before its resource, and every answer after it: request id, limits, CORS, headers, the log line."""
 
 import logging
-import math
 import re
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flask import Flask, Response, g, redirect, request
-from flask_limiter import RequestLimit
+from flask import Flask, Request, Response, g, redirect, request
 
 import extensions
 from config import Settings
-from errors import HttpsRequired
+from errors import HttpsRequired, RateLimited
 from resources import pages
 from resources.audience import is_api_client
 from resources.contract import Contract
 from resources.utils import Resource, asked
-from services import clock, metrics, mint
+from services import metrics, mint
+from services.rate_limits import RouteLimits
+
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 EXPOSED = [
@@ -29,7 +33,19 @@ EXPOSED = [
     "X-RateLimit-Reset",
     "WWW-Authenticate",
 ]
-NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+TOLD = "latchkey.told"
+"""Where the hooks leave the headers that `Frame` adds."""
+CAUTIONS = [
+    (name.lower(), (name, value))
+    for name, value in {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Cross-Origin-Resource-Policy": "same-origin",  # all but pictures
+        "Cache-Control": "no-store",
+    }.items()
+]
 A_YEAR = 31536000
 SIGN_INS = {
     "/login": "POST",
@@ -43,69 +59,75 @@ log = logging.getLogger("latchkey")
 
 def frame(app: Flask, settings: Settings) -> None:
     """What every request begins and every answer ends with."""
-    limiter = extensions.limiter
+    app.wsgi_app = Frame(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else mint.identifier()
-        g.style_nonce = mint.secret()
-        g.began = time.perf_counter()
+        here: Any = g._get_current_object()
+        here.request_id = given if REQUEST_ID.fullmatch(given) else mint.identifier()
+        here.began = time.perf_counter()
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers["X-Request-ID"] = g.request_id
-        response.vary.add("Origin")
-        if expires := g.get("idle_expires"):
-            response.headers["Session-Idle-Expires"] = expires.isoformat(timespec="seconds").replace("+00:00", "Z")
-        response.headers.pop("Retry-After", None)  # Flask-Limiter sends it with everything, and rounded down
-        if wait := g.get("retry_after") or _seconds_left(response, limiter.current_limit):
-            response.headers["Retry-After"] = wait
-        _harden(response)
-        rule = request.url_rule.rule if request.url_rule else "-"
-        _tell(rule, response.status_code, time.perf_counter() - g.began)
+        here: Any = g._get_current_object()
+        asked_for: Request = request._get_current_object()  # type: ignore[attr-defined]
+        told = asked_for.environ[TOLD]
+        told.append(("X-Request-ID", here.request_id))
+        if expires := here.get("idle_expires"):
+            told.append(("Session-Idle-Expires", expires.isoformat(timespec="seconds").replace("+00:00", "Z")))
+        if standing := here.get("standing"):
+            told += standing.headers
+        if "style_nonce" in here:
+            response.headers.setdefault("Content-Security-Policy", pages.policy(here.style_nonce))
+        _tell(asked_for, response.status_code, time.perf_counter() - here.began, here.get("refusal"))
         return response
 
     @app.context_processor
     def names() -> dict[str, str]:
-        return {
-            "service": settings.service_name,
-            "style_nonce": g.get("style_nonce", ""),
-            "request_id": g.get("request_id", "-"),
-        }
+        g.style_nonce = g.get("style_nonce") or mint.secret()
+        return {"service": settings.service_name, "style_nonce": g.style_nonce, "request_id": g.get("request_id", "-")}
 
 
-def _seconds_left(response: Response, passed: RequestLimit | None) -> str | None:
-    """How long a 429 of the limits lasts, rounded up: who comes back a moment too early would be refused again."""
-    if response.status_code != 429 or passed is None:
-        return None
-    return str(max(1, math.ceil(passed.window.reset_time - clock.now().timestamp())))
-
-
-def _tell(rule: str, status: int, seconds: float) -> None:
+def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) -> None:
     """The log line, and what Prometheus counts. The rule, not the path: a path may hold a link's secret."""
-    told = {"method": request.method, "rule": rule, "status": status, "duration_ms": round(seconds * 1000, 1)}
-    refusal: str | None = g.get("refusal")
-    log.info("%s %s %d in %.0f ms", request.method, rule, status, seconds * 1000, extra=told | {"code": refusal})
-    method = request.method if request.method in getattr(asked(), "methods", ()) else "other"
-    metrics.add("latchkey_requests_total", method, rule, str(status))
-    metrics.observe("latchkey_request_duration_seconds", method, rule, seconds=seconds)
+    method, rule = asked_for.method, asked_for.url_rule.rule if asked_for.url_rule else "-"
+    told = {"method": method, "rule": rule, "status": status, "duration_ms": round(seconds * 1000, 1), "code": refusal}
+    log.info("%s %s %d in %.0f ms", method, rule, status, seconds * 1000, extra=told)
+    known = method if method in getattr(asked(), "methods", ()) else "other"
+    metrics.add("latchkey_requests_total", known, rule, str(status))
+    metrics.observe("latchkey_request_duration_seconds", known, rule, seconds=seconds)
     if refusal:
         metrics.add("latchkey_refusals_total", refusal)
-    if rule in SIGN_INS and request.method in SIGN_INS[rule]:
+    if SIGN_INS.get(rule) == method:
         metrics.add("latchkey_sign_ins_total", rule, refusal or ("success" if status == 200 else "sent_on"))
 
 
-def _harden(response: Response) -> None:
-    """What keeps browsers from guessing, framing, embedding and storing, unless the resource has said otherwise."""
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("Content-Security-Policy", pages.policy())
-    response.headers.setdefault("Permissions-Policy", NO_DEVICES)
-    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")  # all but pictures
-    if response.mimetype == "text/html" and not response.location:  # a redirect may pass through a front end's window
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers.setdefault("Cache-Control", "no-store")
+class Frame:
+    """Around Flask, where headers are a plain list: to add a dozen to Werkzeug's takes as long as to read the session.
+
+    Adds what the hooks have told, and what keeps browsers from guessing, framing, embedding and storing, unless the
+    resource has said otherwise.
+    """
+
+    def __init__(self, inner: "WSGIApplication") -> None:
+        self.inner = inner
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
+        told: list[tuple[str, str]] = []
+        environ[TOLD] = told
+
+        def start(status: str, headers: list[tuple[str, str]], fault: "OptExcInfo | None" = None) -> Any:
+            said = {name.lower(): value for name, value in headers}
+            told.extend(pair for name, pair in CAUTIONS if name not in said)
+            if "origin" not in said.get("vary", "").lower():
+                told.append(("Vary", "Origin"))
+            # A redirect may pass through a front end's window.
+            if said.get("content-type", "").startswith("text/html") and "location" not in said:
+                told.append(("Cross-Origin-Opener-Policy", "same-origin"))
+            return start_response(status, headers + told, fault)
+
+        return self.inner(environ, start)
 
 
 def insist_on_https(app: Flask, settings: Settings) -> None:
@@ -141,22 +163,26 @@ def _asks_for_a_page() -> bool:
 
 
 def limit(app: Flask, settings: Settings) -> None:
-    """A route's own limit replaces the defaults, so sensitive routes state both. Preflights and the service are free."""
-    both = ";".join(filter(None, (settings.ratelimit_default, settings.ratelimit_sensitive)))
+    """Each route counts for itself; sensitive ones have a further limit. Preflights and the service are free."""
+    if not settings.ratelimit_enabled:
+        return
+    limits = {}
     for rule in app.url_map.iter_rules():
-        view = app.view_functions[rule.endpoint]
-        resource: type[Resource] | None = getattr(view, "view_class", None)
-        if resource is None or not resource.limited:
-            extensions.limiter.exempt(view)
-        elif resource.sensitive and both:
-            app.view_functions[rule.endpoint] = _limited(view, both)
-    extensions.limiter.request_filter(lambda: request.method == "OPTIONS")
+        resource: type[Resource] | None = getattr(app.view_functions[rule.endpoint], "view_class", None)
+        if resource is not None and resource.limited:
+            texts = (settings.ratelimit_default, settings.ratelimit_sensitive if resource.sensitive else "")
+            if text := ";".join(filter(None, texts)):
+                limits[rule.endpoint] = RouteLimits(extensions.limiter.storage, rule.endpoint, text)
 
-
-def _limited(view: Any, limits: str) -> Any:
-    limited: Any = extensions.limiter.limit(limits)(view)
-    limited.view_class = view.view_class
-    return limited
+    @app.before_request
+    def count() -> None:
+        asked_for: Request = request._get_current_object()  # type: ignore[attr-defined]
+        found = limits.get(asked_for.endpoint or "")
+        if found is None or asked_for.method == "OPTIONS":
+            return
+        g.standing = standing = found.count(extensions.client_network())
+        if standing.is_exceeded:
+            raise RateLimited(headers={"Retry-After": str(standing.seconds_left)})
 
 
 def allow_origins(app: Flask, settings: Settings) -> None:
@@ -172,6 +198,11 @@ def allow_origins(app: Flask, settings: Settings) -> None:
         expose_headers=EXPOSED,
         max_age=600,
     )
+    share = app.after_request_funcs[None].pop()
+
+    @app.after_request
+    def share_with_others(response: Response) -> Response:
+        return share(response) if "Origin" in request.headers else response  # type: ignore[return-value]
 
 
 def _exactly(address: str) -> re.Pattern[str]:

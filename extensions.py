@@ -1,9 +1,10 @@
 """The Flask extensions, made once and bound by `create_app`; and the settings of the running app."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from flask import current_app, request
+from flask import Flask, current_app, request
 from flask_bcrypt import Bcrypt
 from flask_cors import CORS
 from flask_jwt_extended import JWTManager
@@ -16,17 +17,32 @@ from config import Settings
 
 def client_address() -> str:
     """The client's address in its one spelling; `unknown` where a proxy forwarded something else."""
-    try:
-        address = ip_address((request.remote_addr or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return _spelt(request.remote_addr or "")[0]
 
 
 def client_network() -> str:
     """Whom the limits count: an IPv4 address, or an IPv6 /64, since one client may use all of it."""
-    address = client_address()
-    return str(IPv6Address(int(IPv6Address(address)) >> 64 << 64)) if ":" in address else address
+    return _spelt(request.remote_addr or "")[1]
+
+
+@lru_cache(maxsize=1024)
+def _spelt(text: str) -> tuple[str, str]:
+    """The address and its network."""
+    try:
+        given = ip_address(text.partition("%")[0])
+    except ValueError:
+        return "unknown", "unknown"
+    address = getattr(given, "ipv4_mapped", None) or given
+    network = IPv6Address(int(address) >> 64 << 64) if address.version == 6 else address
+    return str(address), str(network)
+
+
+class StorageOfLimits(Limiter):
+    """Flask-Limiter for its storages; the check of each call is `services.rate_limits`'."""
+
+    def init_app(self, app: Flask) -> None:
+        app.extensions["limiter"] = {self}  # it takes itself for bound already, and so adds no hooks of its own
+        super().init_app(app)
 
 
 jwt = JWTManager()
@@ -34,7 +50,7 @@ bcrypt = Bcrypt()
 cors = CORS()
 mail = Mail()
 migrate = Migrate()
-limiter = Limiter(key_func=client_network, headers_enabled=True)
+limiter = StorageOfLimits(key_func=client_network)
 
 
 def new_scheduler() -> BackgroundScheduler:

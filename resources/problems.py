@@ -1,10 +1,10 @@
 """The one renderer of refusals: RFC 9457 problem documents, or a page with the same status where a browser asked for one."""
 
-from flask import Response, g, jsonify, make_response, render_template, request
+from flask import Response, g, make_response, render_template, request
 
 from errors import Refusal, every_refusal
 from extensions import settings
-from resources import carriage, problem_guide
+from resources import answers, carriage, problem_guide
 from resources.audience import is_api_client
 
 BY_CODE = {refusal.code: refusal for refusal in every_refusal()}
@@ -41,9 +41,7 @@ def render(refusal: Refusal, *, page: bool = False) -> Response:
     if page and not is_api_client(request):
         answer = make_response(render_template("pages/problem.html", problem=refusal), refusal.status)
     else:
-        answer = make_response(jsonify(document(refusal)), refusal.status)
-        answer.mimetype = "application/problem+json"
+        answer = answers.json(document(refusal), refusal.status, "application/problem+json")
     answer.headers.update(refusal.headers)
     g.refusal = refusal.code
-    g.retry_after = refusal.headers.get("Retry-After")
     return carriage.cleared(answer) if isinstance(refusal, carriage.FINAL) else answer

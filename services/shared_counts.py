@@ -1,7 +1,8 @@
-"""What the limits count, kept in Redis for all workers and machines; in this process's memory while Redis is gone.
+"""What the limits count: in Redis for all workers and machines, or in this process's memory, also while Redis is gone.
 
 Flask-Limiter has a fallback too. It answers 500 where a second request meets a Redis that the first one found gone, lets
-requests wait for Redis again and again, and may look for up to half a minute past its return.
+requests wait for Redis again and again, and may look for up to half a minute past its return. The memory of `limits` has
+no bound, and a thread looks through all of it a hundred times a second.
 """
 
 import logging
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import TypeVar
 
-from limits.storage import RedisStorage
+from limits.storage import RedisStorage, Storage
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import RedisError
@@ -30,12 +31,14 @@ log = logging.getLogger(__name__)
 
 
 def address(uri: str) -> str:
-    """What Flask-Limiter is told, so that it finds the storage of this module for Redis."""
-    return uri if uri == "memory://" else f"{SCHEME}{uri}"
+    """What Flask-Limiter is told, so that it finds the storages of this module."""
+    return f"{SCHEME}{uri}"
 
 
 @dataclass
 class _Window:
+    """`ends`: seconds since 1970."""
+
     count: int
     ends: float
 
@@ -64,10 +67,11 @@ class _Memory:
             window = self._window(key)
             return window.count if window else 0
 
-    def seconds_left(self, key: str) -> float:
+    def end(self, key: str) -> float:
+        """When the key's window ends, seconds since 1970; now, where there is none."""
         with self.lock:
             window = self._window(key)
-            return window.ends - time.monotonic() if window else 0
+            return window.ends if window else clock.now().timestamp()
 
     def forget(self, key: str | None = None) -> None:
         """One key, or all."""
@@ -77,14 +81,47 @@ class _Memory:
 
     def _window(self, key: str) -> _Window | None:
         window = self.windows.get(key)
-        return window if window and window.ends > time.monotonic() else None
+        return window if window and window.ends > clock.now().timestamp() else None
 
     def _begin(self, key: str, expiry: int) -> _Window:
         self.windows.pop(key, None)
         while len(self.windows) >= MOST_KEYS:
             self.windows.popitem(last=False)
-        self.windows[key] = _Window(0, time.monotonic() + expiry)
+        self.windows[key] = _Window(0, clock.now().timestamp() + expiry)
         return self.windows[key]
+
+
+class OwnCounts(Storage):
+    """A storage of `limits` in this process's memory."""
+
+    STORAGE_SCHEME = [f"{SCHEME}memory"]  # noqa: RUF012 - the base has it so
+
+    def __init__(self, uri: str, **options: float | str | bool) -> None:
+        super().__init__(uri, **options)  # type: ignore[arg-type]
+        self.memory = _Memory()
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ValueError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return self.memory.add(key, expiry, amount)
+
+    def get(self, key: str) -> int:
+        return self.memory.count(key)
+
+    def get_expiry(self, key: str) -> float:
+        return self.memory.end(key)
+
+    def clear(self, key: str) -> None:
+        self.memory.forget(key)
+
+    def reset(self) -> int | None:
+        self.memory.forget()
+        return None
+
+    def check(self) -> bool:
+        return True
 
 
 class SharedCounts(RedisStorage):
@@ -113,8 +150,7 @@ class SharedCounts(RedisStorage):
         return self._either(lambda: super(SharedCounts, self).get(key), lambda: self.memory.count(key))
 
     def get_expiry(self, key: str) -> float:
-        ours = lambda: clock.now().timestamp() + self.memory.seconds_left(key)  # noqa: E731 - read beside the other
-        return self._either(lambda: super(SharedCounts, self).get_expiry(key), ours)
+        return self._either(lambda: super(SharedCounts, self).get_expiry(key), lambda: self.memory.end(key))
 
     def clear(self, key: str) -> None:
         self.memory.forget(key)

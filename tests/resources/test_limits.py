@@ -1,7 +1,5 @@
 """Limits: what is counted, for whom, and how the caller is told."""
 
-import io
-import logging
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +8,7 @@ from werkzeug.test import TestResponse
 
 from resources.routes import ROUTES
 from services import clock
-from tests.resources.conftest import Door
+from tests.resources.conftest import Door, heard_log
 
 Build = Callable[..., Door]
 SENSITIVE = {"/login", "/resend-confirmation"}
@@ -38,9 +36,7 @@ def test_past_the_default_limit_the_refusal_is_a_problem_that_says_how_long_to_w
 
 def test_the_log_does_not_name_who_was_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     door = build(RATELIMIT_DEFAULT="1 per hour")
-    console = next(handler for handler in logging.getLogger().handlers if getattr(handler, "is_latchkey", False))
-    log = io.StringIO()
-    monkeypatch.setattr(console, "stream", log)
+    log = heard_log(monkeypatch)
     assert statuses(door, 2) == [401, 429]
     assert "429" in log.getvalue()
     assert "192.0.2.1" not in log.getvalue()
