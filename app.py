@@ -32,7 +32,7 @@ from environment import SettingsRefused, environment, leave, load
 from resources import problems, routes
 from resources.json_gate import MOST_BYTES
 from resources.utils import Api, has_page
-from services import shared_counts, signing
+from services import own_counts, signing
 
 BY_STATUS: dict[int, type[errors.Refusal]] = {
     400: errors.MalformedJson,
@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _made(settings: Settings) -> Flask:
     logs.set_up(settings)
+    _load_what_is_used(settings)
     app = _App("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
     app.extensions["settings"] = settings
     app.config.from_mapping(_flask_config(settings))
@@ -119,15 +120,22 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "MAIL_DEFAULT_SENDER": settings.sender,
         "MAIL_SUPPRESS_SEND": False,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
-        "RATELIMIT_STORAGE_URI": shared_counts.address(settings.ratelimit_storage_uri),
+        "RATELIMIT_STORAGE_URI": f"{own_counts.SCHEME}{settings.ratelimit_storage_uri}",
     }
+
+
+def _load_what_is_used(settings: Settings) -> None:
+    """Now, and not when it is first needed: by then the next release may lie there."""
+    if not settings.counts_limits_in_memory:
+        from services import shared_counts  # noqa: F401, PLC0415 - found by its scheme; Redis's client takes 7 MiB
+    if settings.oidc:
+        from services import openid  # noqa: F401, PLC0415 - with Authlib 8 MiB
 
 
 def _bind_extensions(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     for extension in (extensions.jwt, extensions.bcrypt, extensions.mail, extensions.limiter):
         extension.init_app(app)
-    extensions.migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     if settings.sqlalchemy_database_uri.startswith("sqlite"):
         with app.app_context():
             sqlite.prepare(db.engines[None], db.engines["reader"], settings.sqlite_synchronous)

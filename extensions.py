@@ -10,7 +10,6 @@ from flask_cors import CORS
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_mail import Mail
-from flask_migrate import Migrate
 
 from config import Settings
 
@@ -49,7 +48,6 @@ jwt = JWTManager()
 bcrypt = Bcrypt()
 cors = CORS()
 mail = Mail()
-migrate = Migrate()
 limiter = StorageOfLimits(key_func=client_network)
 
 

@@ -19,13 +19,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import select, text
 
 from app import create_app
 from database import rows as found
 from database import unit_of_work
 from model import Session
+from schema import migrations
 from services import clock, retention, sessions, sign_ins, users
 from services.client import Client
 from services.tokens import REFRESH, Claims, Grant
@@ -88,7 +88,7 @@ def _second(uri: str, folder: Path) -> str:
 def _side(uri: str, count: int) -> Side:
     app, engine, now = _app(uri), doors.engine_of(uri), clock.now()
     with app.app_context():
-        upgrade()
+        migrations().upgrade()
     rows.people(engine, PEOPLE, now)
     rows.sessions(engine, count // 2, PEOPLE, now)
     rows.sessions(engine, count - count // 2, PEOPLE, now - timedelta(hours=20), now - timedelta(hours=20))

@@ -5,9 +5,9 @@ from typing import Any
 
 from errors import InvalidToken, OauthFailed, Refusal, SignupClosed
 from extensions import settings
-from services import addresses, audit, identities, names, notices, openid, provider_visits, sign_ins, tickets, users
+from services import addresses, audit, identities, names, notices, provider_visits, providers, sign_ins, tickets, users
 from services.client import Client
-from services.openid import Errand, Person
+from services.providers import Errand, Person
 from services.sessions import SignedIn
 from services.tokens import Grant
 from services.users import Account
@@ -26,12 +26,14 @@ class Visit:
 
 def look(provider: str) -> None:
     """Raises ProviderNotConfigured."""
-    openid.provider(provider)
+    providers.named(provider)
 
 
 def depart(provider: str, browser: str, app_state: str | None, ticket: str | None) -> str:
     """Where to send the browser. `ticket`: of a session that wants to link. Raises ProviderUnavailable, InvalidToken."""
-    chosen, errand = openid.provider(provider), openid.new_errand()
+    from services import openid  # noqa: PLC0415 - loaded at the start, where there are providers
+
+    chosen, errand = providers.named(provider), providers.new_errand()
     openid.metadata(chosen)  # asked before anything is written
     about: dict[str, Any] = {"nonce": errand.nonce, "code_verifier": errand.code_verifier, "app_state": app_state}
     if ticket is not None:
@@ -42,7 +44,7 @@ def depart(provider: str, browser: str, app_state: str | None, ticket: str | Non
 
 def come_back(provider: str, browser: str, state: str) -> Visit:
     """Ends the visit, whatever comes of it: state and cookie are good once. Raises OauthFailed."""
-    openid.provider(provider)
+    providers.named(provider)
     about = provider_visits.end(provider, browser, state)
     return Visit(Errand(about["nonce"], about["code_verifier"]), about["app_state"], about.get("link"))
 
@@ -51,7 +53,9 @@ def identify(provider: str, visit: Visit, code: str | None, issuer: str | None) 
     """Who came back, as the provider proves. Raises OauthFailed, ProviderUnavailable."""
     if not code:
         raise OauthFailed
-    return openid.person(openid.provider(provider), code, issuer, visit.errand)
+    from services import openid  # noqa: PLC0415
+
+    return openid.person(providers.named(provider), code, issuer, visit.errand)
 
 
 def sign_in(person: Person, client: Client) -> Grant | Refusal:

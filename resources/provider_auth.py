@@ -27,7 +27,7 @@ from resources.auth import SIGN_IN_REFUSALS
 from resources.contract import Access, Body, Query, contract
 from resources.utils import Resource
 from services import mint
-from services.openid import Person
+from services.providers import Person
 
 COOKIE_SECONDS = 600
 PORTS = {"http": 80, "https": 443}

@@ -4,7 +4,6 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -13,9 +12,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from config import Provider
-from errors import OauthFailed, ProviderNotConfigured
-from extensions import settings
-from services import clock, mint, provider_connections, provider_http
+from errors import OauthFailed
+from services import clock, provider_connections, provider_http, providers
+from services.providers import Errand, Person
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
 """Signatures of a key pair only: `none` and HMAC cannot come in."""
@@ -33,58 +32,16 @@ KEYS_AGAIN_SECONDS = 30
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What a visit to a provider needs when it comes back: kept here, never in the browser."""
-
-    nonce: str
-    code_verifier: str
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who came back. `email` only where the provider says, in so many words, that it is verified."""
-
-    provider: str
-    issuer: str
-    subject: str
-    email: str | None
-    first_name: str | None
-    last_name: str | None
-
-
 _kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 """What providers published, by address of it, with the moment it was fetched."""
-
-
-def provider(name: str) -> Provider:
-    """Raises ProviderNotConfigured."""
-    found = settings().oidc.get(name)
-    if found is None:
-        raise ProviderNotConfigured
-    return found
-
-
-def redirect_uri(name: str) -> str:
-    """What has to be registered with the provider."""
-    return f"{settings().address}/auth/{name}/callback"
-
-
-def departure(name: str, ticket: str) -> str:
-    """The address of ours that takes a browser to the provider for the session that asked for this ticket."""
-    return f"{settings().address}/auth/{name}?ticket={ticket}"
 
 
 def authorization_url(chosen: Provider, state: str, errand: Errand) -> str:
     """Where to send the browser: code flow with PKCE S256 (RFC 7636), state and nonce. Raises ProviderUnavailable."""
     endpoint = metadata(chosen)["authorization_endpoint"]
-    with provider_http.session(chosen, redirect_uri(chosen.name)) as client:
+    with provider_http.session(chosen, providers.redirect_uri(chosen.name)) as client:
         url, _ = client.create_authorization_url(endpoint, state=state, nonce=errand.nonce, code_verifier=errand.code_verifier)
     return str(url)
-
-
-def new_errand() -> Errand:
-    return Errand(nonce=mint.secret(), code_verifier=mint.secret())
 
 
 def person(chosen: Provider, code: str, issuer: str | None, errand: Errand) -> Person:
@@ -106,7 +63,7 @@ def _redeemed(chosen: Provider, code: str, errand: Errand) -> Person:
     answer = provider_http.exchanged(
         chosen,
         about["token_endpoint"],
-        redirect_uri(chosen.name),
+        providers.redirect_uri(chosen.name),
         code=code,
         code_verifier=errand.code_verifier,
     )

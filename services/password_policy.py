@@ -9,12 +9,12 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from zxcvbn import matching, scoring, time_estimates
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from extensions import settings
 from services import breaches
 
-COMMON = frozenset(word.casefold() for word in FREQUENCY_LISTS["passwords"])
+COMMON = matching.RANKED_DICTIONARIES["passwords"]
+"""All of them without case."""
 SHORTEST_WORD = 3
 """Shorter words of a person stand in too many good passwords by chance."""
 LEET = str.maketrans("0134578@$", "oieastbas")

@@ -12,7 +12,6 @@ import bcrypt
 import pytest
 import time_machine
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import delete
 
 import config
@@ -20,6 +19,7 @@ import environment
 from app import create_app
 from database import Base, db, in_transaction, unit_of_work
 from extensions import limiter
+from schema import migrations
 from services import clock, provider_http
 from tests.parts import mariadb, postgresql
 from tests.parts.missing import Missing
@@ -105,7 +105,7 @@ def app(engine: str, database_uri: str, smtp: dict[str, str]) -> Flask:
     made = create_app(settings_with(SQLALCHEMY_DATABASE_URI=database_uri, **smtp))
     made.testing = engine == "sqlite-testing"
     with made.app_context():
-        upgrade()
+        migrations().upgrade()
     return made
 
 

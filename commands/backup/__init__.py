@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 from flask.cli import with_appcontext
-from flask_migrate import upgrade
 from sqlalchemy import inspect
 
 import schema
@@ -94,7 +93,7 @@ def _finish() -> None:
     A letter that waited then may have been sent since, and its links are void: none is sent. A code of an authenticator app
     that was used since must not be good again.
     """
-    upgrade()
+    schema.migrations().upgrade()
     with unit_of_work():
         sessions.end_everybodys("revoked_by_admin")
         tickets.void_everybodys()

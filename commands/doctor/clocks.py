@@ -9,7 +9,7 @@ from commands.doctor.findings import SECONDS, Finding, Findings, fault, ok, warn
 from database import db
 from errors import Refusal
 from extensions import settings
-from services import clock, openid, provider_connections, provider_http
+from services import clock, provider_connections, provider_http, providers
 
 CURE = "Let both machines take their time from NTP (chrony, systemd-timesyncd)."
 ASK = {"postgresql": "SELECT CURRENT_TIMESTAMP", "mysql": "SELECT UTC_TIMESTAMP(6)"}
@@ -44,7 +44,7 @@ def _others() -> Iterator[tuple[str, datetime, datetime]]:
     for name in settings().oidc:
         try:
             with provider_connections.within(SECONDS):
-                told = provider_http.date_of(openid.provider(name))
+                told = provider_http.date_of(providers.named(name))
         except Refusal:
             continue  # the provider's own check tells of it
         if told:

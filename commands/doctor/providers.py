@@ -5,7 +5,7 @@ from functools import partial
 from commands.doctor.findings import SECONDS, Check, Findings, fault, ok
 from errors import Refusal
 from extensions import settings
-from services import openid, provider_connections
+from services import openid, provider_connections, providers
 
 
 def checks() -> list[Check]:
@@ -16,14 +16,14 @@ def checks() -> list[Check]:
 def _examined(name: str) -> Findings:
     try:
         with provider_connections.within(SECONDS):
-            openid.metadata(openid.provider(name))
+            openid.metadata(providers.named(name))
     except Refusal as refused:
         why = f"its discovery document: {refused.title}"
         yield fault(name, why, "Is the discovery URL right, and reachable from here?")
     else:
-        yield ok(name, f"register this redirect URI there: {openid.redirect_uri(name)}")
+        yield ok(name, f"register this redirect URI there: {providers.redirect_uri(name)}")
 
 
 def _none_yet() -> Findings:
-    register = f"register this redirect URI there: {openid.redirect_uri('google')}"
+    register = f"register this redirect URI there: {providers.redirect_uri('google')}"
     yield ok("providers", f"none is set up; for Google {register}, then set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET")

@@ -71,7 +71,9 @@ def test_a_dead_link_is_noticed(tmp_path: Path) -> None:
 
 
 def test_every_command_of_ours_is_listed_and_no_other(app: Flask) -> None:
-    ours = {name: command for name, command in app.cli.commands.items() if name != "db"}
+    asking = click.Context(app.cli)
+    names = [name for name in app.cli.list_commands(asking) if name != "db"]
+    ours = {name: found for name in names if (found := app.cli.get_command(asking, name))}
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     first = "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
     listed = {re.match(r"[a-z-]+(?: [a-z-]+)?", text)[0] for text in re.findall(r"`([^`]*)`", first)}  # type: ignore[index]

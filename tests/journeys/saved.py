@@ -11,11 +11,11 @@ from threading import Event, Thread
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from werkzeug.test import TestResponse
 
 from commands.backup.stores import let_go
 from database import unit_of_work
+from schema import migrations
 from services import pictures, provider_visits
 from tests import factors, mailed
 from tests.conftest import refuse_or_skip, start_database
@@ -112,7 +112,7 @@ def settle(
         app = app_with(folder / "unused", **smtp | own | changes)
         if migrated and not known:
             with app.app_context():
-                upgrade()
+                migrations().upgrade()
                 let_go()
         made.append(Place(Door(app, mail_server), folder, uri))
         return made[-1]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from flask_migrate import downgrade
 from sqlalchemy import text
 
 from database import db, unit_of_work
+from schema import migrations
 from services import clock, outbox, pictures
 from tests import factors, mailed
 from tests.conftest import ROOMY, SECRETS
@@ -191,7 +191,7 @@ def test_an_older_level_is_brought_up_and_a_newer_one_refused(settle: Settle, tm
     here, file = settle("here"), tmp_path / "saved.tar"
     inhabited(here)
     with here.door.app.app_context():
-        downgrade(revision="0005")
+        migrations().downgrade(revision="0005")
     assert here.run("backup", str(file))[0] == 0
     there = settle("there")
     assert there.run("restore", str(file))[0] == 0

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from flask_migrate import upgrade
 
 import schema
 from database import db
+from schema import migrations
 from tests.conftest import SECRETS, start_database
 from tests.journeys import old_town
 from tests.journeys.old_town import STATES, Town, sampled
@@ -32,7 +32,7 @@ def old_house(request: pytest.FixtureRequest, tmp_path: Path, mail_server: MailS
         ring = f"{SECRETS['PASSWORD_PEPPER']},{OLD_PEPPER}"
         house = House(app_with(tmp_path / "unused", **smtp, SQLALCHEMY_DATABASE_URI=uri, PASSWORD_PEPPER=ring), mail_server)
         with house.app.app_context():
-            upgrade(revision="0001")
+            migrations().upgrade(revision="0001")
             yield house
             for engine in db.engines.values():
                 engine.dispose()
@@ -45,7 +45,7 @@ def test_an_upgrade_from_the_first_level_loses_nothing_and_nobody(old_house: Hou
     before = old_town.contents(tables)
     assert len(before["users"]) == count
     began = time.perf_counter()
-    upgrade()
+    migrations().upgrade()
     print(f"{db.engine.dialect.name}: {count} accounts upgraded in {time.perf_counter() - began:.2f} s")
     with db.engine.connect() as connection:
         assert schema.of_database(connection) == schema.of_code()[0]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask_migrate import upgrade
 
 from database import overwrite_log
+from schema import migrations
 from tests.conftest import SECRETS
 from tests.parts.smtp import MailServer
 from tests.resources.conftest import Door, app_with
@@ -60,7 +60,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("migrated") / "door.db"
     app = app_with(file)
     with app.app_context():
-        upgrade()
+        migrations().upgrade()
         overwrite_log()  # else it would stand in a file beside
     return file
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
 import jobs
 from database import db, unit_of_work
+from schema import migrations
 from services import clock, openid
 from tests.conftest import start_database
 from tests.parts.hostile_provider import hostile_provider
@@ -47,7 +47,7 @@ def test_a_schema_that_is_not_the_codes(admit: Admit, level: str, words: str) ->
             with unit_of_work():
                 db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         else:
-            downgrade(revision=level)
+            migrations().downgrade(revision=level)
     patient.examined().one("migrations", "fault", words)
 
 
@@ -56,7 +56,7 @@ def test_clocks_that_go_apart(admit: Admit, tmp_path: Path) -> None:
     with ExitStack() as stack:
         patient = admit(SQLALCHEMY_DATABASE_URI=start_database(stack, "postgresql", tmp_path))
         with patient.app.app_context():
-            upgrade()
+            migrations().upgrade()
         patient.examined().one("clock", "ok", "the database server")
         for seconds, status in ((10, "warning"), (-60, "fault")):
             with time_machine.travel(clock.now() + timedelta(seconds=seconds)):

@@ -1,25 +1,33 @@
 """Schema history on each engine."""
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import inspect, select, text
 
+from config import ROOT
 from database import Base, db, rows
 from model import User
+from schema import migrations, of_code
 from tests.people import House
+
+
+def test_the_number_of_a_steps_file_is_its_revision_and_they_follow_each_other() -> None:
+    """A start compares the database with the names of the files, and so without Alembic."""
+    steps = ScriptDirectory(str(ROOT / "migrations")).walk_revisions()
+    assert of_code() == [step.revision for step in steps]
 
 
 def test_the_migrations_make_exactly_the_model(app: Flask) -> None:
     with app.app_context():
-        check()
+        migrations().check()
 
 
 def test_a_downgrade_leaves_nothing_and_an_upgrade_brings_everything_back(app: Flask) -> None:
     with app.app_context():
-        downgrade(revision="base")
+        migrations().downgrade(revision="base")
         assert set(inspect(db.engine).get_table_names()) <= {"alembic_version"}
-        upgrade()
+        migrations().upgrade()
         assert set(Base.metadata.tables) <= set(inspect(db.engine).get_table_names())
 
 

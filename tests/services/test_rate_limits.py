@@ -3,9 +3,9 @@
 import pytest
 import time_machine
 
-from services import clock, shared_counts
+from services import clock, own_counts
+from services.own_counts import OwnCounts
 from services.rate_limits import RouteLimits
-from services.shared_counts import OwnCounts
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_the_shortest_window_is_told_until_another_refuses(storage: OwnCounts) -
 
 
 def test_so_many_clients_are_remembered_and_the_oldest_forgotten(storage: OwnCounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_counts, "MOST_KEYS", 3)
+    monkeypatch.setattr(own_counts, "MOST_KEYS", 3)
     limits = RouteLimits(storage, "profile", "5 per hour")
     counts = [limits.count(f"192.0.2.{number}").count for number in (1, 2, 3, 3, 4, 3, 1)]
     assert counts == [1, 1, 1, 2, 1, 3, 1]

@@ -10,10 +10,10 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from flask_migrate import upgrade
 from jwt import PyJWK
 
 from app import create_app
+from schema import migrations
 from services import signing
 from tests.conftest import SECRETS, settings_with
 from tests.parts.smtp import MailServer
@@ -54,7 +54,7 @@ def houses(tmp_path: Path, keys: list[Path], algorithm: str, smtp: dict[str, str
         files = {"JWT_ALGORITHM": algorithm, "JWT_PRIVATE_KEYS": ring}
         made.append(House(create_app(settings_with(SQLALCHEMY_DATABASE_URI=uri, **files, **smtp)), mail_server))
     with made[0].app.app_context():
-        upgrade()
+        migrations().upgrade()
         made[0].account()
     return made
 
