@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request, Response
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -53,10 +53,14 @@ class _App(Flask):
 
 
 class _FormSessions(SecureCookieSessionInterface):
-    """What hosted forms remember. A call without a cookie has none, and needs no key made ready to read it."""
+    """What hosted forms remember. A call that has no cookie or looks at none needs nothing made ready for it."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return super().open_session(app, request) if "Cookie" in request.headers else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session.accessed or session.modified:
+            super().save_session(app, session, response)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

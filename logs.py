@@ -41,7 +41,15 @@ class _Discreet:
 
 
 class _Text(_Discreet, logging.Formatter):
-    """One line, then the frames of an exception."""
+    """One line, then the frames of an exception. A second is spelt once."""
+
+    spelt = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        second, text = self.spelt
+        if second != int(record.created):
+            second, text = self.spelt = int(record.created), time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        return f"{text},{int(record.msecs):03d}"
 
 
 class _Json(_Discreet, JsonFormatter):

@@ -4,16 +4,16 @@ SQLAlchemy's own way from a statement to its rows takes five times as long as SQ
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import Select
 from sqlalchemy.engine import Dialect
 
 from database import changed, db, in_transaction, rows
 
+T = TypeVar("T")
 Conversion = Callable[[Any], Any] | None
 
 
@@ -30,6 +30,11 @@ class _Ready:
         written = {name: write(given[name]) if write else given[name] for name, write in self.writers.items()}
         return written if self.places is None else [written[name] for name in self.places]
 
+    def read(self, found: Sequence[Any]) -> list[Any]:
+        return [
+            value if read is None or value is None else read(value) for read, value in zip(self.readers, found, strict=True)
+        ]
+
 
 class _Prepared:
     """`statement`: it holds no values but `bindparam`s. Inside a transaction, or traced, it goes the ordinary way."""
@@ -39,23 +44,26 @@ class _Prepared:
         self.columns = list(statement.exported_columns)
         self.ready: dict[str, _Ready] = {}
 
-    def _engine(self) -> Engine | None:
+    def _executed(self, given: dict[str, Any], take: Callable[[Any], T]) -> tuple[T, _Ready] | None:
+        """What `take` makes of the cursor; None: ask in the ordinary way, which knows what each driver's errors mean."""
         engine = db.engines["reader"]
-        return None if in_transaction() or engine.get_execution_options().get("traced") else engine
-
-    @contextmanager
-    def _executed(self, engine: Engine, given: dict[str, Any]) -> Iterator[Any]:
+        if in_transaction() or engine.get_execution_options().get("traced"):
+            return None
         ready = self.ready.get(engine.dialect.name) or self._made_ready(engine.dialect)
         connection = engine.raw_connection()
         try:
             cursor = connection.cursor()
             cursor.execute(ready.text, ready.parameters(given))
-            yield cursor
+            taken = take(cursor)
             cursor.close()
+        except engine.dialect.loaded_dbapi.Error:
+            connection.invalidate()
+            return None
         except BaseException:
             connection.invalidate()
             raise
         connection.close()
+        return taken, ready
 
     def _made_ready(self, dialect: Dialect) -> _Ready:
         compiled = self.statement.compile(dialect=dialect)
@@ -78,18 +86,9 @@ class Lookup(_Prepared):
 
     def rows(self, **given: Any) -> list[Any]:
         """What it finds."""
-        if engine := self._engine():
-            try:
-                with self._executed(engine, given) as cursor:
-                    found = cursor.fetchall()
-            except engine.dialect.loaded_dbapi.Error:
-                pass  # asked again in the ordinary way, which knows what each driver's errors mean
-            else:
-                readers = self.ready[engine.dialect.name].readers
-                return [
-                    self.row(*[read(value) if read else value for read, value in zip(readers, one, strict=True)])
-                    for one in found
-                ]
+        if executed := self._executed(given, _all):
+            found, ready = executed
+            return [self.row(*ready.read(one)) for one in found]
         return [self.row(*one) for one in rows(self.statement, **given)]
 
 
@@ -98,10 +97,14 @@ class Change(_Prepared):
 
     def count(self, **given: Any) -> int:
         """How many rows it changed."""
-        if engine := self._engine():
-            try:
-                with self._executed(engine, given) as cursor:
-                    return int(cursor.rowcount)
-            except engine.dialect.loaded_dbapi.Error:
-                pass
+        if executed := self._executed(given, _count):
+            return executed[0]
         return changed(self.statement, **given)
+
+
+def _all(cursor: Any) -> list[Sequence[Any]]:
+    return list(cursor.fetchall())
+
+
+def _count(cursor: Any) -> int:
+    return int(cursor.rowcount)
