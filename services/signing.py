@@ -11,7 +11,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm
+from jwt import register_algorithm, unregister_algorithm
+from jwt.algorithms import ECAlgorithm, HMACAlgorithm, OKPAlgorithm
 from jwt.exceptions import InvalidTokenError
 
 from extensions import jwt, settings
@@ -85,6 +86,18 @@ def thumbprint(jwk: dict[str, str]) -> str:
     members = {name: jwk[name] for name in sorted({"crv", "kty", "x", "y"} & jwk.keys())}
     digest = hashlib.sha256(json.dumps(members, separators=(",", ":")).encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+class _Hmac(HMACAlgorithm):
+    """PyJWT asks of a secret, whenever it signs or verifies, whether it is a certificate, PEM, DER or JSON: once will do."""
+
+    @lru_cache(maxsize=16)  # noqa: B019 - there is one, and it stays
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return super().prepare_key(key)
+
+
+unregister_algorithm("HS256")
+register_algorithm("HS256", _Hmac(HMACAlgorithm.SHA256))
 
 
 @jwt.encode_key_loader
