@@ -105,8 +105,8 @@ class _File(logging.handlers.WatchedFileHandler):
 def set_up(settings: Settings) -> None:
     """Console always; the file unless its name is empty. A file that cannot be opened costs a warning, not the service."""
     formatter: Any = _Text(TEXT) if settings.log_format == "text" else _Json(FIELDS, rename_fields=NAMES)
-    # No format of ours has them, and each call would have them found out.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # No format has them, and each call would have them found out. The process gunicorn's own lines have.
+    logging.logThreads = logging.logMultiprocessing = False
     logging._srcfile = None
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, Lines)]:
