@@ -74,16 +74,14 @@ class Lines(logging.Handler):
         for place in places:
             place.setFormatter(_Made())
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without a lock of its own: each place has one."""
         record.request_id = g.get("request_id", "-") if has_request_context() else "-"
         record.exc_text = None  # another handler may have left the whole message there
         record.line = self.format(record)
         for place in self.places:
             place.handle(record)
-
-    def createLock(self) -> None:  # noqa: N802 - logging's name
-        """None: each place has its own."""
-        self.lock = None
+        return True
 
     def close(self) -> None:
         for place in self.places:
