@@ -104,7 +104,7 @@ def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) 
 
 
 class Frame:
-    """Around Flask, where headers are a plain list: to add a dozen to Werkzeug's takes as long as to read the session.
+    """Around Flask, where headers are a plain list: Werkzeug's are searched for each one that is set.
 
     Adds what the hooks have told, and what keeps browsers from guessing, framing, embedding and storing, unless the
     resource has said otherwise.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.engine import Dialect
 
-from database import changed, db, in_transaction, rows
+from database import db, in_transaction, rows, transaction_apart
 
 T = TypeVar("T")
 Conversion = Callable[[Any], Any] | None
@@ -37,7 +37,7 @@ class _Ready:
 
 
 class _Prepared:
-    """`statement`: it holds no values but `bindparam`s. Inside a transaction, or traced, it goes the ordinary way."""
+    """`statement`: it holds no values but `bindparam`s. Traced, or inside a transaction, it goes the ordinary way."""
 
     def __init__(self, statement: Any) -> None:
         self.statement = statement
@@ -93,13 +93,14 @@ class Lookup(_Prepared):
 
 
 class Change(_Prepared):
-    """A conditional UPDATE that is a unit of work of its own, kept at once: to run it again must do no harm."""
+    """A conditional UPDATE that is kept at once, as by `transaction_apart`: to run it again must do no harm."""
 
     def count(self, **given: Any) -> int:
         """How many rows it changed."""
         if executed := self._executed(given, _count):
             return executed[0]
-        return changed(self.statement, **given)
+        with transaction_apart() as connection:
+            return connection.execute(self.statement, given).rowcount
 
 
 def _all(cursor: Any) -> list[Sequence[Any]]:

@@ -122,5 +122,5 @@ def redirect(address: str) -> Response:
 
 
 def json(document: object, status: int = 200, mimetype: str = "application/json") -> Response:
-    """A model, or plain values, as JSON."""
-    return Response(to_json(document), status, mimetype=mimetype)
+    """A model, or plain values, as JSON; its own line where a terminal shows it."""
+    return Response(to_json(document) + b"\n", status, mimetype=mimetype)

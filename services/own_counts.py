@@ -1,6 +1,6 @@
 """What the limits count, in this process's memory: where there is no Redis, and while it is gone.
 
-The memory of `limits` has no bound, and a thread looks through all of it a hundred times a second.
+The memory of `limits` has no bound, and a thread looks through all of it up to a hundred times a second.
 """
 
 from collections import OrderedDict

@@ -48,13 +48,16 @@ class RouteLimits:
 
     def count(self, client: str) -> Standing:
         """Counts one more call of this client; a call that one limit refuses is not held against the longer ones."""
-        found: list[tuple[str, int, RateLimitItem]] = []
+        told: tuple[str, int, RateLimitItem] | None = None
         for name, item in self.windows:
             key = f"LIMITER/{client}/{name}"
-            found.append((key, self.storage.incr(key, item.get_expiry()), item))
-            if found[-1][1] > item.amount:
+            count = self.storage.incr(key, item.get_expiry())
+            if told is None or count > item.amount:
+                told = key, count, item
+            if count > item.amount:
                 break
-        key, count, item = found[-1] if found[-1][1] > found[-1][2].amount else found[0]
+        assert told is not None  # noqa: S101 - nobody makes limits of no text
+        key, count, item = told
         return Standing(item.amount, count, self.storage.get_expiry(key))
 
 
