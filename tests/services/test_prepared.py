@@ -90,8 +90,12 @@ def test_a_connection_that_is_cut_on_the_way_costs_nobody_an_answer(house: House
     try:
         with counted(monkeypatch) as asked:
             assert [row.id for row in sessions.FOUND.rows(session_id=session_id)] == [session_id]
-            assert [row.id for row in sessions.FOUND.rows(session_id=session_id)] == [session_id]
+            (found,) = sessions.FOUND.rows(session_id=session_id)
+            assert len(cut) == len(asked) == 1, "one connection was cut, and the next call went to the driver again"
+        given = {"session_id": session_id, "spent": found.refresh_jti, "successor": mint.identifier(), "now": clock.now()}
+        cut.clear()
+        assert [sessions.SPEND.count(**given) for _ in range(2)] == [1, 0]
     finally:
         event.remove(reader, "checkout", kill)
         killer.dispose()
-    assert len(cut) == len(asked) == 1, "one connection was cut, and the next call went to the driver again"
+    assert len(cut) == 1, "and the UPDATE met a cut connection too"
