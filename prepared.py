@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 
 from database import db, in_transaction, rows, transaction_apart
 
@@ -45,22 +46,28 @@ class _Prepared:
         self.ready: dict[str, _Ready] = {}
 
     def _executed(self, given: dict[str, Any], take: Callable[[Any], T]) -> tuple[T, _Ready] | None:
-        """What `take` makes of the cursor; None: ask in the ordinary way, which knows what each driver's errors mean."""
+        """What `take` makes of the cursor; None: ask in the ordinary way, which knows what each driver's errors mean.
+
+        A database that takes no connection is a `DBAPIError`, as everywhere.
+        """
         engine = db.engines["reader"]
         if in_transaction() or engine.get_execution_options().get("traced"):
             return None
         ready = self.ready.get(engine.dialect.name) or self._made_ready(engine.dialect)
-        connection = engine.raw_connection()
+        wrong = engine.dialect.loaded_dbapi.Error
+        try:
+            connection = engine.raw_connection()
+        except wrong as error:  # not to be asked again: where nobody answers, that takes another time-out
+            raise DBAPIError.instance(None, None, error, wrong, dialect=engine.dialect) from error
         try:
             cursor = connection.cursor()
             cursor.execute(ready.text, ready.parameters(given))
             taken = take(cursor)
             cursor.close()
-        except engine.dialect.loaded_dbapi.Error:
+        except BaseException as error:
             connection.invalidate()
-            return None
-        except BaseException:
-            connection.invalidate()
+            if isinstance(error, wrong):
+                return None
             raise
         connection.close()
         return taken, ready
