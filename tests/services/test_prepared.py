@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from sqlalchemy import create_engine, event, select, text
+from sqlalchemy.exc import DBAPIError
 
 import database
-from database import db, rows, unit_of_work
+from database import db, rows, unit_of_work, was_lost
 from model import Session
 from services import clock, mint, sessions
+from tests.parts.ports import LOOPBACK, free_port
 from tests.people import House
+from tests.resources.conftest import app_with
 
 KILL = {"postgresql": "SELECT pg_terminate_backend({})", "mysql": "KILL {}"}
 ITSELF = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT connection_id()"}
@@ -99,3 +103,16 @@ def test_a_connection_that_is_cut_on_the_way_costs_nobody_an_answer(house: House
         event.remove(reader, "checkout", kill)
         killer.dispose()
     assert len(cut) == 1, "and the UPDATE met a cut connection too"
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_a_database_that_takes_no_connection_is_asked_once_and_known_as_lost(tmp_path: Path, driver: str) -> None:
+    nobody = f"{driver}://nobody@{LOOPBACK}:{free_port()}/nothing"
+    with app_with(tmp_path / "unused.db", SQLALCHEMY_DATABASE_URI=nobody).app_context():
+        tried: list[object] = []
+        for engine in db.engines.values():
+            event.listen(engine, "do_connect", lambda *given: tried.append(given))
+        with pytest.raises(DBAPIError) as raised:
+            sessions.FOUND.rows(session_id=mint.identifier())
+    assert was_lost(raised.value)
+    assert len(tried) == 1, "where nobody answers, each try takes a whole time-out"
