@@ -39,13 +39,18 @@ class Held:
     threads: list[int] = field(default_factory=list)
 
     def growth(self) -> tuple[float, float, float]:
-        """From the second third's beginning to the end, by medians of some samples."""
+        """From the third sixth of the time to the last."""
         return _growth(self.mib), _growth(self.descriptors), _growth(self.threads)
 
 
+def _sixths(samples: list[float] | list[int]) -> list[float]:
+    """The median of each sixth of the time."""
+    return [statistics.median(samples[len(samples) * part // 6 : len(samples) * (part + 1) // 6]) for part in range(6)]
+
+
 def _growth(samples: list[float] | list[int]) -> float:
-    sixth = max(1, len(samples) // 6)
-    return statistics.median(samples[-sixth:]) - statistics.median(samples[2 * sixth : 3 * sixth])
+    sixths = _sixths(samples)
+    return sixths[5] - sixths[2]
 
 
 @pytest.fixture
@@ -67,11 +72,12 @@ def test_a_long_time_of_load_leaves_memory_and_descriptors_flat(
     workers = _workers(door.pid)
     with looping([person.live for person in people], stop):
         held = _watched(workers, people, seconds)
+    assert [answer for person in people for answer in person.failed] == []
     for pid, one in held.items():
         mib, descriptors, threads = one.growth()
-        print(f"\nworker {pid}, {one.mib[-1]:.0f} MiB: {mib:+.1f} MiB, {descriptors:+.0f} descriptors, {threads:+.0f} threads")
+        print(f"\nworker {pid}: {mib:+.1f} MiB, {descriptors:+.0f} descriptors, {threads:+.0f} threads")
+        print(f"MiB by sixths of the time: {', '.join(f'{part:.1f}' for part in _sixths(one.mib))}")
     print(f"{sum(person.calls for person in people)} calls in {seconds} s")
-    assert [answer for person in people for answer in person.failed] == []
     assert _workers(door.pid) == workers, "a worker was replaced"
     grown = [one.growth() for one in held.values()]
     assert [one for one in grown if one[0] > MOST_MIB or one[1] > MOST_DESCRIPTORS or one[2] > MOST_THREADS] == []
