@@ -58,7 +58,6 @@ def door(in_production: Callable[..., Service]) -> Service:
     return in_production(**PRODUCTION)
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(5000)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc, which only Linux has")
 def test_a_long_time_of_load_leaves_memory_and_descriptors_flat(
