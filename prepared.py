@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
 
 from database import db, in_transaction, rows, transaction_apart
 
@@ -46,30 +45,23 @@ class _Prepared:
         self.ready: dict[str, _Ready] = {}
 
     def _executed(self, given: dict[str, Any], take: Callable[[Any], T]) -> tuple[T, _Ready] | None:
-        """What `take` makes of the cursor; None: ask in the ordinary way, which knows what each driver's errors mean.
-
-        A database that takes no connection is a `DBAPIError`, as everywhere.
-        """
+        """What `take` makes of the cursor; None: ask in the ordinary way, which knows what each driver's errors mean."""
         engine = db.engines["reader"]
         if in_transaction() or engine.get_execution_options().get("traced"):
             return None
         ready = self.ready.get(engine.dialect.name) or self._made_ready(engine.dialect)
-        wrong = engine.dialect.loaded_dbapi.Error
-        try:
-            connection = engine.raw_connection()
-        except wrong as error:  # not to be asked again: where nobody answers, that takes another time-out
-            raise DBAPIError.instance(None, None, error, wrong, dialect=engine.dialect) from error
-        try:
-            cursor = connection.cursor()
-            cursor.execute(ready.text, ready.parameters(given))
-            taken = take(cursor)
-            cursor.close()
-        except BaseException as error:
-            connection.invalidate()
-            if isinstance(error, wrong):
+        with engine.connect() as connection:
+            try:
+                cursor = connection.connection.cursor()
+                cursor.execute(ready.text, ready.parameters(given))
+                taken = take(cursor)
+                cursor.close()
+            except engine.dialect.loaded_dbapi.Error:
+                connection.invalidate()
                 return None
-            raise
-        connection.close()
+            except BaseException:
+                connection.invalidate()
+                raise
         return taken, ready
 
     def _made_ready(self, dialect: Dialect) -> _Ready:
