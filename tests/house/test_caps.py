@@ -1,4 +1,4 @@
-"""Proportions: small functions, small files, names that say something."""
+"""Proportions: small functions, small files, names that say something; and no test that chance decides."""
 
 from tests.house import laws
 from tests.house.sources import ROOT
@@ -14,3 +14,7 @@ def test_files_keep_their_cap() -> None:
 
 def test_no_class_has_a_name_that_says_nothing() -> None:
     assert laws.empty_names(ROOT) == []
+
+
+def test_no_test_is_left_to_chance() -> None:
+    assert laws.searches_left_to_chance(ROOT) == []

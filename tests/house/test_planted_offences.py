@@ -81,12 +81,15 @@ LAWS: dict[str, tuple[Law, str, str]] = {
     "a test file of 401 lines": (laws.long_files, "tests/test_planted.py", "ONE = 1\n" * 401),
     "a manager": (laws.empty_names, "services/users.py", "class UserManager:\n    pass"),
     "a helper on a base of ours": (laws.empty_names, "services/users.py", "class NameHelper(Account):\n    pass"),
+    "a short word in a sealed text": (laws.searches_left_to_chance, "tests/test_planted.py", "assert 'ada' not in sealed"),
+    "a short word in bytes": (laws.searches_left_to_chance, "tests/test_planted.py", "assert b'ada' not in stored"),
     "a utility": (laws.empty_names, "resources/auth.py", "class LoginUtils(Resource):\n    pass"),
 }
 KEPT: dict[str, tuple[Law, str, str]] = {
     "a flow's begin is a verb": (laws.commit_sites, "resources/auth.py", "from flows import signup\nsignup.begin()"),
     "a library's handler": (laws.empty_names, "logs.py", "class _LineHandler(logging.Handler):\n    pass"),
     "a function of 40 lines": (laws.long_functions, "services/clock.py", LONG.removesuffix("    print()\n")),
+    "a word that no base64 spells": (laws.searches_left_to_chance, "tests/test_planted.py", "assert 'ada@' not in sealed"),
     "prose about commits": (laws.commit_sites, "flows/auth.py", '"""Commits nothing; BEGIN is said elsewhere."""'),
 }
 

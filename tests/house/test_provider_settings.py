@@ -69,7 +69,7 @@ def test_a_provider_by_https_or_on_this_machine_is_taken(place: str) -> None:
     settings = load(GOOD | GOOGLE | EXAMPLE | {"OIDC_EXAMPLE_DISCOVERY_URL": place})
     assert sorted(settings.oidc) == ["example", "google"]
     assert settings.oidc["example"].discovery_url == place
-    assert "hush" not in repr(settings)
+    assert "hush-hush" not in repr(settings)
 
 
 @pytest.mark.parametrize("names", NAMES)

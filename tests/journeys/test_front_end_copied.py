@@ -44,7 +44,7 @@ def test_a_copy_elsewhere_works_by_cookies(browser: Browser, copied: Home) -> No
         sign_in(page, "ada")
         on(page, "Profile")
         assert page.url == f"{copied.url}/profile"
-        assert "eyJ" not in page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+        assert ".eyJ" not in page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
         kept = {cookie["name"]: cookie["httpOnly"] for cookie in ada.context.cookies()}
         assert kept == {"latchkey_access": True, "latchkey_refresh": True}
         page.reload()

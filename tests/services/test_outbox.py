@@ -1,5 +1,6 @@
 """The outbox: a letter is kept sealed while it waits, sent once, and blank once it is over."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_an_order_tells_nothing_until_it_is_delivered(house: House) -> None:
     house.post("/resend-confirmation", {"email": "ada@example.org"})
     for letter in all_letters():
         assert (letter.state, letter.recipient_digest) == ("ordered", None)
-        assert "ada" not in letter.content
+        assert "ada@" not in letter.content
     assert house.mail_server.messages == []
 
 
@@ -57,7 +58,7 @@ def test_the_recipient_is_kept_as_a_keyed_digest_only(house: House) -> None:
     house.deliver()
     digest = all_letters()[0].recipient_digest
     assert len(digest) == 64
-    assert "ada" not in digest
+    assert digest != hashlib.sha256(b"ada@example.org").hexdigest(), "whoever has the rows cannot try addresses"
 
 
 def test_a_letter_for_nobody_is_void_and_blank(house: House) -> None:
@@ -102,7 +103,7 @@ def test_a_letter_that_was_not_taken_waits_and_is_sent_later_under_the_same_id(h
     house.deliver()
     (letter,) = all_letters()
     assert (letter.state, letter.tries, letter.lease_id) == ("written", 1, None)
-    assert "ada" not in letter.content
+    assert "ada@" not in letter.content
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=30), tick=False):
         (mail,) = house.mail_to("ada@example.org")
     assert letter.id in str(mail.message["Message-ID"])
@@ -149,10 +150,10 @@ def test_a_person_gets_at_most_five_confirmation_mails_an_hour(house: House) -> 
 
 
 def test_a_mail_names_both_forms_and_carries_no_header_of_the_sender(house: House) -> None:
-    house.sign_up(first_name="Eve\r\nBcc: eve@example.org", last_name="http://evil.example")
+    house.sign_up(first_name="Evelina\r\nBcc: eve@example.org", last_name="http://evil.example")
     (mail,) = house.mail_to("ada@example.org")
     assert mail.recipients == ("ada@example.org",)
     assert mail.message["Bcc"] is None
-    assert "evil" not in mail.text + mail.html + mail.subject
-    assert "Eve" not in mail.text + mail.html + mail.subject
+    assert "evil.example" not in mail.text + mail.html + mail.subject
+    assert "Evelina" not in mail.text + mail.html + mail.subject
     assert mail.links
