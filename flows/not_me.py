@@ -23,7 +23,7 @@ def redeem(token: str, client: Client) -> None:
         identities.unlink(account.id, ticket.about)
     addresses.want(account.id, None)
     users.set_hash(account.id, None)
-    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL)
+    tickets.void(account.id, *tickets.OF_CREDENTIALS)
     sessions.end_all(account.id, "revoked_by_user")
     audit.record("not_me", client, user_id=account.id)
     outbox.order(letters.RESET, email=account.email)

@@ -1,13 +1,13 @@
 """Changing one's own password."""
 
 from errors import InvalidCredentials, PasswordNotSet
-from services import attempts, audit, hashing, notices, passwords, sessions, tickets, users
+from services import addresses, attempts, audit, hashing, notices, passwords, sessions, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 
 
 def change(signed_in: SignedIn, current: str, new: str, client: Client) -> None:
-    """Sets it, ends the other sessions, voids every link and code, and tells the owner.
+    """Sets it, ends the other sessions, voids every link and code, cancels a change of address, and tells the owner.
 
     Raises PasswordNotSet, TooManyAttempts, InvalidCredentials, ValidationFailed.
     """
@@ -24,6 +24,7 @@ def change(signed_in: SignedIn, current: str, new: str, client: Client) -> None:
     if not users.replace_hash(account, passwords.hashed(new)):
         raise InvalidCredentials("Your password was changed a moment ago.")
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))
+    addresses.want(account.id, None)
     tickets.void(account.id, *tickets.OF_CREDENTIALS)
     sessions.end_all(account.id, "password_changed", but=signed_in.session_id)
     audit.record("password_changed", client, user_id=account.id, session_id=signed_in.session_id)

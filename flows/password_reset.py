@@ -36,7 +36,7 @@ def redeem(token: str, password: str, client: Client) -> None:
     users.set_hash(account.id, password_hash)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account), users.address_aim(account))
     addresses.want(account.id, None)
-    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL)
+    tickets.void(account.id, *tickets.OF_CREDENTIALS)
     sessions.end_all(account.id, "password_reset")
     audit.record("password_reset", client, user_id=account.id)
     notices.tell("password_changed", account, client)

@@ -40,7 +40,7 @@ def _give_back(account: Account, email: str, client: Client) -> None:
     since = addresses.move_back(account.id, email)
     if since is None:
         raise InvalidToken
-    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.CHANGE_EMAIL, tickets.NOT_ME)
+    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME)
     tickets.void_later(account.id, tickets.UNDO_EMAIL, since)
     _drop_newer_factors(account, since)
     identities.unlink_since(account.id, since)

@@ -26,7 +26,10 @@ class ChangePassword(Resource):
         refuses=(InvalidCredentials, PasswordNotSet, ReauthenticationRequired, TooManyAttempts, Busy),
     )
     def post(self, body: ChangePasswordBody) -> answers.Message:
-        """Change your password; your other sessions end. Where a second factor is on, this wants a recent sign-in."""
+        """Change your password; your other sessions end, and a change of address that waits for its link is cancelled.
+
+        Where a second factor is on, this wants a recent sign-in.
+        """
         if self.signed_in.account.mfa_enabled_at:
             self.require_fresh()
         password_change.change(self.signed_in, body.current_password, body.new_password, self.client)

@@ -22,7 +22,7 @@ NOT_ME = "not_me"
 LINK = "link"
 EXCHANGE = "exchange"
 UNDO_EMAIL = "undo_email"
-OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, LINK, EXCHANGE)
+OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, LINK, EXCHANGE, CHANGE_EMAIL)
 """What a change of password or address makes void."""
 
 

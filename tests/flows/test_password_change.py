@@ -42,6 +42,28 @@ def test_the_owner_is_told_of_a_change(house: House) -> None:
     assert mailed.reason_of(house, access) == "revoked_by_user"
 
 
+def test_a_change_cancels_a_change_of_address_that_another_session_began(house: House) -> None:
+    house.account()
+    (other, _), (own, _) = house.tokens(), house.tokens()
+    mailed.ask_for_change(house, other, "first@evil.example.org")
+    link = mailed.ask_for_change(house, other, "eve@evil.example.org")
+    assert house.post("/change-password", CHANGE, own).status_code == 200
+    house.deliver()
+    before = mailed.written()
+    assert code_of(house.post(link)) == "invalid_token"
+    assert mailed.written() == before
+    profile = house.get("/profile", own).get_json()
+    assert (profile["email"], profile["pending_email"]) == (ADA, None)
+
+
+def test_a_change_of_address_whose_letter_still_waits_is_cancelled_too(house: House) -> None:
+    house.account()
+    (other, _), (own, _) = house.tokens(), house.tokens()
+    house.put("/profile", {"email": "eve@evil.example.org"}, other)
+    assert house.post("/change-password", CHANGE, own).status_code == 200
+    assert house.mail_to("eve@evil.example.org") == []
+
+
 def test_a_wrong_present_password_changes_nothing(house: House) -> None:
     house.account()
     (other, _), (access, _) = house.tokens(), house.tokens()
