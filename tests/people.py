@@ -1,8 +1,8 @@
 """People at the door: what they send, what they are answered, and the mail they get."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask import Flask
 from sqlalchemy import delete
@@ -16,14 +16,17 @@ from tests.parts.received import Received
 from tests.parts.smtp import MailServer
 
 PASSWORD = "correct-horse-battery"
+DOCUMENTS: WeakKeyDictionary[Flask, dict[str, Any]] = WeakKeyDictionary()
+"""Keeps no app alive: of the hundreds in a process, few are in use at a time."""
 BROWSER = {"User-Agent": "Mozilla/5.0", "Accept": "text/html"}
 
 
-@cache
 def document_of(app: Flask) -> dict[str, Any]:
     """What this app says of itself; made once, since every answer of every test is held against it."""
-    with app.app_context():
-        return openapi.document(app)
+    if app not in DOCUMENTS:
+        with app.app_context():
+            DOCUMENTS[app] = openapi.document(app)
+    return DOCUMENTS[app]
 
 
 @dataclass

@@ -118,9 +118,11 @@ def settle(
         return made[-1]
 
     mail_server.clear()
+    gc.freeze()  # else `leave` would search through all that the tests before these have left
     yield make
     for place in made:
         place.leave()
+    gc.unfreeze()
 
 
 @dataclass
