@@ -1,6 +1,7 @@
 """What people hold besides a password: an authenticator app, its recovery codes, and the codes in their mail."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ UNSHAPED = ("audit_facts", "attempts")
 """What a refusal may write."""
 
 
+def wait_for_room(seconds: float = 2) -> None:
+    """Until the next step of TOTP where this one ends so soon that the code of the step before would be too old on arrival."""
+    left = STEP - clock.now().timestamp() % STEP
+    if left < seconds:
+        time.sleep(left)
+
+
 @dataclass
 class Phone:
     """An app that was told the secret, and the recovery codes on paper beside it."""
@@ -31,6 +39,8 @@ class Phone:
 
     def code(self, steps: int = 0) -> str:
         """What it shows now, or showed or will show so many steps away."""
+        if steps < 0:
+            wait_for_room()
         return pyotp.TOTP(self.secret).at(int(clock.now().timestamp()) + steps * STEP)
 
     def wrong(self) -> str:

@@ -98,7 +98,7 @@ def test_renewing_voids_the_old_set(house: House, standing_clock: time_machine.T
     assert [row.kind for row in rows(select(AuditFact.kind))].count("recovery_codes_renewed") == 1
 
 
-def test_a_wrong_code_renews_nothing(door: Door) -> None:
+def test_a_wrong_code_renews_nothing(door: Door, standing_clock: time_machine.Traveller) -> None:
     access, phone = protected(door)
     with nothing_changes(door):
         for wrong in (phone.wrong(), phone.code(-1), "0000-0000-0000-0000"):

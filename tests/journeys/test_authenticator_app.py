@@ -18,6 +18,7 @@ from PIL import Image
 from tests.attacks import doors
 from tests.attacks.doors import Answer, call
 from tests.conftest import start_database
+from tests.factors import STEP, wait_for_room
 from tests.parts import oathtool
 from tests.parts.missing import Missing
 from tests.parts.service import Service
@@ -25,9 +26,6 @@ from tests.parts.smtp import MailServer
 from tests.people import PASSWORD
 
 ADA = "ada@example.org"
-STEP = 30
-ROOM = 10
-"""Seconds that a step must still last, so that a code of the step before is still one when it arrives."""
 
 
 @pytest.fixture(params=["direct", "nginx"])
@@ -75,8 +73,7 @@ def _scans_the_picture(answer: Answer) -> str:
 
 def _turns_it_on(door: Service, access: str, secret: str) -> list[str]:
     """By the code of the step before: the present one is then still good to sign in with."""
-    if time.time() % STEP > STEP - ROOM:
-        time.sleep(STEP - time.time() % STEP)
+    wait_for_room(10)
     answer = call(door, "POST", "/mfa", {"mfa_code": oathtool.code(secret, time.time() - STEP)}, access)
     assert answer.status == 200, answer.raw
     codes: list[str] = answer.json["recovery_codes"]

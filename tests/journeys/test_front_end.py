@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.conftest import refuse_or_skip
+from tests.factors import STEP, wait_for_room
 from tests.journeys.front_end import Home, Person, card, homely, menu, on, person, sign_in
 from tests.parts import oathtool
 from tests.parts.images import encoded, marked
@@ -23,7 +24,6 @@ from tests.people import PASSWORD
 
 ADA, NEW = "ada@example.org", "ada@new.example.org"
 SECOND_PASSWORD, THIRD_PASSWORD = "nine-purple-lanterns", "four-orange-kettles"
-STEP, ROOM = 30, 12
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +164,7 @@ def _turns_mfa_on(page: Page, folder: Path) -> tuple[str, list[str]]:
     page.get_by_label("Code", exact=True).fill("000000")
     page.get_by_role("button", name="Turn on").click()
     expect(page.locator(".fault", has_text="not right")).to_be_visible()
-    if time.time() % STEP > STEP - ROOM:
-        time.sleep(STEP - time.time() % STEP)  # so that this step's code is still one at the next sign-in
+    wait_for_room(12)  # so that this step's code is still one at the next sign-in
     page.get_by_label("Code", exact=True).fill(oathtool.code(secret, time.time() - STEP))
     page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_focused()
