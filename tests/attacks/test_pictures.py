@@ -231,7 +231,10 @@ def test_a_picture_without_area_is_refused(app: Flask) -> None:
 @pytest.mark.alone
 @pytest.mark.parametrize(("name", "bound"), [("pixels", 0.2), ("scans", 1.0), ("chunks", 1.0)])
 def test_bombs_are_refused_from_the_header_twenty_at_once(target: Target, name: str, bound: float) -> None:
-    """The best of three rounds, since other work on this machine is not the service's."""
+    """The best of three rounds, since other work on this machine is not the service's.
+
+    The bound is meant for a machine that refuses twenty files that are no pictures in a third of it.
+    """
     bombs = {
         "pixels": images.bomb(),
         "scans": images.scans(5000),
@@ -239,11 +242,19 @@ def test_bombs_are_refused_from_the_header_twenty_at_once(target: Target, name: 
     }
     with target.watched() as growth:
         timed = [at_once_timed(target, bombs[name]) for _ in range(3)]
-    p99, grown = min(max(seconds for seconds, _ in one) for one in timed), growth[0] / MIB
-    print(f"\n{name}: {len(bombs[name])} bytes, {AT_ONCE} at once: p99 {p99 * 1000:.0f} ms, memory growth {grown:.0f} MiB")
+    p99, grown = _best(timed), growth[0] / MIB
+    plain = _best([at_once_timed(target, b"GIF89a") for _ in range(3)])
+    print(
+        f"\n{name}: {len(bombs[name])} bytes, {AT_ONCE} at once: p99 {p99 * 1000:.0f} ms, of no pictures {plain * 1000:.0f} ms,"
+        f" memory growth {grown:.0f} MiB"
+    )
     assert {answer.code for one in timed for _, answer in one} == {"invalid_image"}
     assert grown <= 50
-    assert p99 < bound
+    assert p99 < max(bound, 3 * plain)
+
+
+def _best(timed: list[list[tuple[float, Answer]]]) -> float:
+    return min(max(seconds for seconds, _ in one) for one in timed)
 
 
 def at_once_timed(target: Target, content: bytes) -> list[tuple[float, Answer]]:

@@ -54,8 +54,8 @@ def _wait(port: int, process: "subprocess.Popen[bytes]", said: Path) -> None:
     for _ in range(1200):
         assert process.poll() is None, said.read_text()
         try:
-            requests.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
-        except requests.ConnectionError:
+            requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).raise_for_status()
+        except requests.RequestException:
             time.sleep(0.2)
         else:
             return

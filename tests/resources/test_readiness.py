@@ -13,6 +13,7 @@ from tests.conftest import refuse_or_skip, start_database
 from tests.parts.missing import Missing
 from tests.parts.ports import LOOPBACK, free_port
 from tests.parts.redis import redis
+from tests.people import document_of
 from tests.resources.conftest import Door, app_with
 
 Build = Callable[..., Door]
@@ -57,6 +58,7 @@ def test_a_database_that_is_gone_makes_it_unready(tmp_path: Path, door: Door, en
 def test_a_database_that_says_nothing_is_not_waited_for(tmp_path: Path, door: Door, silent: int, engine: str) -> None:
     app = app_with(tmp_path / "unused.db", SQLALCHEMY_DATABASE_URI=f"{engine}://nobody@{LOOPBACK}:{silent}/nothing")
     hung = Door(app, door.mail_server)
+    document_of(app)  # every answer is held against it
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: hung.get("/readyz").status_code, range(16)))
@@ -79,8 +81,10 @@ def test_without_redis_it_is_degraded(build: Build, tmp_path: Path) -> None:
         assert told(there) == OK
 
 
+@pytest.mark.alone
 def test_a_silent_redis_is_waited_for_once_and_limits_hold_meanwhile(build: Build, silent: int) -> None:
     door = build(RATELIMIT_STORAGE_URI=f"redis://{LOOPBACK}:{silent}/0", RATELIMIT_DEFAULT="3 per hour")
+    document_of(door.app)  # every answer is held against it
     taken, statuses = [], []
     for _ in range(6):
         began = time.monotonic()
