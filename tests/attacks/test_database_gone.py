@@ -62,7 +62,7 @@ def test_it_is_503_while_the_database_is_gone_and_back_at_once(
         uri = start_database(stack, kind, tmp_path)
         database = Revivable(kind, urlsplit(uri).port or 0)
         stack.callback(database.end)
-        door = stack.enter_context(doors.service(uri, smtp, **doors.PRODUCTION))
+        door = stack.enter_context(doors.service(uri, smtp, **doors.PRODUCTION, REFRESH_REUSE_SECONDS="120"))
         people = [f"caller{number}" for number in range(CALLERS)]  # a sign-in that breaks off counts as a guess
         for name in people:
             doors.account(door, mail_server, name)

@@ -27,7 +27,7 @@ KEPT = 300
 LETTERS = 8
 HURRIED = """
 
-# Added by the test: every turn comes within a second, and says that it begins.
+# Added by the test: every turn comes within a second, and says when it begins and ends.
 IDLE_SECONDS = CLEAR_OUT_SECONDS = 1
 _quiet_run = _run
 
@@ -35,6 +35,7 @@ _quiet_run = _run
 def _run(app, work):
     log.info("%s begins", work.__name__)
     _quiet_run(app, work)
+    log.info("%s ends", work.__name__)
 """
 PRODUCTION = {"FLASK_ENV": "production", "BCRYPT_LOG_ROUNDS": "10", "WEB_CONCURRENCY": str(WORKERS)}
 
@@ -154,17 +155,24 @@ def _told(mail: MailServer) -> str:
 
 @contextmanager
 def _held_back(workers: Sequence[Service]) -> Iterator[None]:
-    """Puts these workers to sleep, each just after its turn, when it holds no lock."""
+    """Puts these workers to sleep, each between two turns, when it holds no lock."""
     try:
         for worker in workers:
-            begun = worker.output.count("begins")
-            _until(lambda worker=worker, begun=begun: worker.output.count("begins") > begun)  # type: ignore[misc]
-            time.sleep(0.3)
-            os.kill(worker.pid, signal.SIGSTOP)
+            while not _asleep(worker):
+                os.kill(worker.pid, signal.SIGCONT)
+                time.sleep(0.05)
         yield
     finally:
         for worker in workers:
             os.kill(worker.pid, signal.SIGCONT)
+
+
+def _asleep(worker: Service) -> bool:
+    """Whether it was stopped outside of its turns."""
+    os.kill(worker.pid, signal.SIGSTOP)
+    time.sleep(0.05)  # the signal takes effect a little later
+    said = worker.output
+    return said.count(" begins") == said.count(" ends") > 0
 
 
 def _until(reached: Callable[[], bool], seconds: float = 60) -> None:

@@ -1,6 +1,7 @@
 """Expiry, as a real app meets it: several tabs, other devices, silence, limits, a service that is away."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -52,6 +53,13 @@ def elsewhere(browser: Browser, home: Home) -> Iterator[Person]:
         yield somebody
 
 
+def _until(page: Page, reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not reached():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
 @pytest.mark.parametrize("location", ["headers", "cookies"])
 def test_two_tabs_refresh_once_at_expiry(browser: Browser, build: Build, location: str) -> None:
     home = build(JWT_ACCESS_TOKEN_EXPIRES="8", REFRESH_REUSE_SECONDS="0", JWT_TOKEN_LOCATION=location)
@@ -63,8 +71,10 @@ def test_two_tabs_refresh_once_at_expiry(browser: Browser, build: Build, locatio
         ada.context.route("**/refresh", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no bound method
         before = ada.calls.count("POST /refresh")
         menu(one, "Security")
+        _until(one, lambda: len(held) == 1)
         menu(other, "Activity")
-        one.wait_for_timeout(500)
+        _until(other, lambda: other.evaluate("navigator.locks.query().then(found => found.pending.length)") == 1)
+        other.wait_for_timeout(500)
         assert len(held) == 1, "the other tab waits"
         held[0].continue_()
         on(one, "Security")
