@@ -84,11 +84,15 @@ def test_the_old_address_is_told_even_where_the_link_is_used_at_once(
 
 
 def test_mail_to_the_new_address_carries_no_text_of_the_senders_but_the_user_name(house: House) -> None:
-    house.account(first_name="Buy", last_name="Pills", phone_number="+441632960961")
+    house.account(first_name="Buy these", last_name="Pills", phone_number="+441632960961")
     access, _ = house.tokens()
     house.put("/profile", {"email": NEW}, access, headers={"User-Agent": "Pills/1 (http://evil.example)"})
     mail = house.mail_to(NEW)[-1]
-    assert not [word for word in ("Buy", "Pills", "1632", "evil", ADA) if word in mail.text + mail.html + mail.subject]
+    assert not [
+        word
+        for word in ("Buy these", "Pills", "+441632960961", "evil.example", ADA)
+        if word in mail.text + mail.html + mail.subject
+    ]
     assert " ada " in mail.text
 
 
