@@ -1,16 +1,13 @@
 """What people do with the links in their mail; and all that is written, so that a test can say that nothing changed."""
 
 import re
-from datetime import timedelta
 from typing import Any
 
-import pyotp
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from database import Base, rows
-from services import clock
-from tests.factors import wait_for_room
+from tests.factors import Phone
 from tests.people import House
 
 RESET, CONFIRM, UNDO, NOT_ME = "/reset-password/", "/confirm/", "/undo/", "/not-me/"
@@ -70,9 +67,7 @@ def turn_mfa_on(house: House, access: str) -> tuple[str, list[str]]:
 
 def code(secret: str, steps: int = 0) -> str:
     """What the app shows so many steps from now; the set-up spends the previous step's."""
-    if steps < 0:
-        wait_for_room()
-    return pyotp.TOTP(secret).at(clock.now() + timedelta(seconds=30 * steps))
+    return Phone(secret).code(steps)
 
 
 def code_of(answer: TestResponse) -> str:
