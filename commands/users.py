@@ -9,12 +9,14 @@ from flask.cli import AppGroup
 from commands.operator import OPERATOR, account_of
 from database import unit_of_work
 from errors import Refusal, ValidationFailed
+from extensions import settings
 from services import (
     addresses,
     attempts,
     audit,
     erasure,
     letters,
+    lockout,
     names,
     notices,
     outbox,
@@ -133,8 +135,7 @@ def deactivate(name: str) -> None:
     account = account_of(name)
     with _change(account, "account_deactivated"):
         accounts.change(account.id, {"is_active": False})
-        sessions.end_all(account.id, "account_inactive")
-        tickets.void(account.id, *tickets.OF_CREDENTIALS)
+        lockout.shut_out(account.id, "account_inactive")
         notices.tell("account_deactivated", account, OPERATOR)
     click.echo(f"{account.username} is inactive, and its sessions have ended.")
 
@@ -146,7 +147,9 @@ def delete(name: str) -> None:
     """Close NAME as its owner could; a mailed link brings it back until it is erased."""
     account = account_of(name)
     with _change(account, "account_deleted"):
-        erasure.close(account.id)
+        lockout.close(account)
+        if settings().account_erase_seconds == 0:
+            erasure.erase(account.id)
     click.echo(f"{account.username} is deleted.")
 
 
@@ -223,6 +226,6 @@ def set_email(name: str, email: str) -> None:
         addresses.want(account.id, email)
         if account.email_confirmed_at is None or not addresses.move(account, email):
             raise click.ClickException("The address has an account, or NAME is not confirmed.")
-        tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME, tickets.CHANGE_EMAIL)
+        tickets.void(account.id, *tickets.OF_CREDENTIALS)
         notices.tell(letters.EMAIL_CHANGED, account, OPERATOR)
     click.echo(f"{account.username} has the address {email}.")

@@ -2,7 +2,7 @@
 
 from errors import InvalidCredentials, ValidationFailed
 from extensions import settings
-from services import attempts, audit, erasure, hashing, passwords, users
+from services import attempts, audit, erasure, hashing, lockout, passwords, users
 from services.client import Client
 from services.sessions import SignedIn
 
@@ -15,9 +15,10 @@ def begin(signed_in: SignedIn, password: str | None, client: Client) -> None:
     account = signed_in.account
     if account.password_hash is not None:
         _check(signed_in, password, client)
-    erasure.close(account.id)
+    lockout.close(account)
+    erased = settings().account_erase_seconds == 0 and erasure.erase(account.id)
     # Where it is erased at once, the fact that is written now must not say from where.
-    circumstances = client if settings().account_erase_seconds else erasure.NOBODY
+    circumstances = erasure.NOBODY if erased else client
     audit.record("account_deleted", circumstances, user_id=account.id, session_id=signed_in.session_id)
 
 

@@ -1,7 +1,5 @@
 """Proving an address by the link that was mailed to it: of a sign-up, or of an account that wants another one."""
 
-from datetime import datetime
-
 from errors import InvalidToken
 from services import addresses, audit, letters, notices, outbox, tickets, users
 from services.client import Client
@@ -27,21 +25,14 @@ def _change(account: Account, email: str, client: Client) -> None:
     away_since = addresses.away_since(account.id, email)
     if not addresses.move(account, email):
         raise InvalidToken
-    tickets.void(account.id, *tickets.OF_CREDENTIALS, tickets.NOT_ME)
+    tickets.void(account.id, *tickets.OF_CREDENTIALS)
     audit.record("email_changed", client, user_id=account.id)
     if away_since is None:
         notices.tell(letters.EMAIL_CHANGED, account, client)
     else:
-        _forget_the_way_there(account, away_since)
-
-
-def _forget_the_way_there(account: Account, since: datetime) -> None:
-    """The account came back to an address that it could have taken back by the undo link, so this undoes the change.
-
-    The address between gets no undo link: whoever had moved the account there would take it away again, for good.
-    """
-    addresses.forget(account.id, since)
-    tickets.void_later(account.id, tickets.UNDO_EMAIL, since)
+        # Back by hand, where the undo link would have led: the address between gets no such link, and keeps none. With
+        # one, whoever had moved the account there would take it away again, for good.
+        addresses.forget(account.id, away_since)
 
 
 def resend(email: str) -> None:

@@ -1,7 +1,7 @@
 """Changing one's own password."""
 
 from errors import InvalidCredentials, PasswordNotSet
-from services import addresses, attempts, audit, hashing, notices, passwords, sessions, tickets, users
+from services import attempts, audit, hashing, lockout, notices, passwords, users
 from services.client import Client
 from services.sessions import SignedIn
 
@@ -24,8 +24,6 @@ def change(signed_in: SignedIn, current: str, new: str, client: Client) -> None:
     if not users.replace_hash(account, passwords.hashed(new)):
         raise InvalidCredentials("Your password was changed a moment ago.")
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))
-    addresses.want(account.id, None)
-    tickets.void(account.id, *tickets.OF_CREDENTIALS)
-    sessions.end_all(account.id, "password_changed", but=signed_in.session_id)
+    lockout.shut_out(account.id, "password_changed", but=signed_in.session_id)
     audit.record("password_changed", client, user_id=account.id, session_id=signed_in.session_id)
     notices.tell("password_changed", account, client)

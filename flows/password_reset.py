@@ -1,7 +1,7 @@
 """Forgetting a password, and setting a new one by a mailed link."""
 
 from errors import InvalidToken
-from services import addresses, attempts, audit, letters, notices, outbox, passwords, sessions, tickets, users
+from services import addresses, attempts, audit, letters, lockout, notices, outbox, passwords, tickets, users
 from services.client import Client
 from services.users import Account
 
@@ -35,9 +35,7 @@ def redeem(token: str, password: str, client: Client) -> None:
         raise InvalidToken
     users.set_hash(account.id, password_hash)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account), users.address_aim(account))
-    addresses.want(account.id, None)
-    tickets.void(account.id, *tickets.OF_CREDENTIALS)
-    sessions.end_all(account.id, "password_reset")
+    lockout.shut_out(account.id, "password_reset")
     audit.record("password_reset", client, user_id=account.id)
     notices.tell("password_changed", account, client)
 

@@ -1,12 +1,13 @@
 """`/undo/<token>` and `/not-me/<token>`: the links of security notices, each a page with one button."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from flask import Response, render_template, request
 from pydantic import BaseModel
 
 from errors import InvalidToken
-from flows import not_me, undo
+from flows import notice_links
 from resources import answers, pages
 from resources.audience import is_api_client
 from resources.contract import Access, contract
@@ -26,37 +27,29 @@ class _Page:
     done: str
 
 
-UNDONE = {
-    undo.ADDRESS: _Page(
-        "Undo the change",
-        "Give your account its former address back, end its sessions, void its password and mail a link to set a new one.",
-        "Undone. All sessions have ended, and a link to set a new password is on its way to you.",
-    ),
-    undo.DELETION: _Page(
-        "Keep the account",
-        "Take the deletion of your account back.",
-        "Your account is back. You can sign in again.",
-    ),
-}
-NOT_ME = _Page(
-    "This was not me",
-    "End all sessions, cancel any change of your address, void your password and mail a link to set a new one.",
-    "All sessions have ended and the password is void. A link to set a new one is on its way to you.",
+WHAT_ELSE = (
+    "This signs out every device, removes the password and any sign-in method added in the last seven days, "
+    "and emails you a link to set a new password."
 )
+DONE = (
+    "Every device is signed out, and the password and recently added sign-in methods are removed. "
+    "Check your email for a link to set a new password."
+)
+ADDRESS = _Page("Undo the change", f"Give your account this email address back. {WHAT_ELSE}", f"Undone. {DONE}")
+DELETION = _Page("Restore the account", f"Restore your account. {WHAT_ELSE}", f"Your account is back. {DONE}")
+NOT_ME = _Page("This wasn't me", f"Secure your account. {WHAT_ELSE}", f"Your account is secured. {DONE}")
 
 
 class _OneButton(Resource):
-    """A link whose GET changes nothing, for mail scanners follow it, and whose POST acts."""
+    """A link whose GET changes nothing, for mail scanners follow it, and whose POST acts. `texts`: by purpose of the link."""
 
     access = Access.OPEN
     page = True
+    texts: ClassVar[dict[str, _Page]]
 
     def page_of(self, token: str) -> _Page:
         """Raises InvalidToken where the link would not be accepted."""
-        raise NotImplementedError
-
-    def redeem(self, token: str) -> _Page:
-        raise NotImplementedError
+        return self.texts[notice_links.look(token, tuple(self.texts))]
 
     def shown(self, token: str) -> Action | Response:
         page = self.page_of(token)
@@ -66,7 +59,7 @@ class _OneButton(Resource):
         by_browser = not is_api_client(request)
         if by_browser and not pages.ButtonForm().validate_on_submit():
             return _rendered(self.page_of(token), 400)
-        page = self.redeem(token)
+        page = self.texts[notice_links.redeem(token, tuple(self.texts), self.client)]
         if by_browser:
             return pages.answer(render_template("pages/done.html", title="Done", text=page.done))
         return answers.Message(message=page.done)
@@ -81,11 +74,7 @@ class Undo(_OneButton):
     access = Access.OPEN
     tag = "Links of notices"
 
-    def page_of(self, token: str) -> _Page:
-        return UNDONE[undo.look(token)]
-
-    def redeem(self, token: str) -> _Page:
-        return UNDONE[undo.redeem(token, self.client)]
+    texts: ClassVar[dict[str, _Page]] = {notice_links.ADDRESS: ADDRESS, notice_links.DELETION: DELETION}
 
     @contract(answer=Action, refuses=(InvalidToken,), media=("text/html",))
     def get(self, token: str) -> Action | Response:
@@ -94,7 +83,7 @@ class Undo(_OneButton):
 
     @contract(body=None, answer=answers.Message, refuses=(InvalidToken,), media=("text/html",))
     def post(self, token: str) -> answers.Message | Response:
-        """Undo a change of address, or the deletion of the account."""
+        """Undo a change of address or the deletion of the account, and shut everybody out."""
         return self.acted(token)
 
 
@@ -102,13 +91,7 @@ class NotMe(_OneButton):
     access = Access.OPEN
     tag = "Links of notices"
 
-    def page_of(self, token: str) -> _Page:
-        not_me.look(token)
-        return NOT_ME
-
-    def redeem(self, token: str) -> _Page:
-        not_me.redeem(token, self.client)
-        return NOT_ME
+    texts: ClassVar[dict[str, _Page]] = {notice_links.NOT_ME: NOT_ME}
 
     @contract(answer=Action, refuses=(InvalidToken,), media=("text/html",))
     def get(self, token: str) -> Action | Response:

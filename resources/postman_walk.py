@@ -163,6 +163,7 @@ WALK: dict[str, list[Step]] = {
     "9 The end": [
         Step("Delete the account", "deleteProfile", (204,), {"password": "{{password}}"}),
         Step("Take it back", "postUndo", path=UNDO, mail=Mail.UNDO),
+        Step("Set a password after taking it back", "postResetPassword", body=SET_PASSWORD, path=RESET, mail=Mail.RESET),
         Step("Sign in once more", "postLogin", body=NAME, keep=TOKENS),
         Step("Sign out", "postLogout"),
         Step("Nothing is left of it", "getProfile", (401,), code="session_ended"),

@@ -31,12 +31,16 @@ def want(user_id: str, email: str | None) -> None:
 
 
 def move(account: Account, email: str) -> bool:
-    """Makes the wanted address the account's own, and holds the old one; false where it is wanted no more, or taken."""
-    wanted = update(User).where(User.id == account.id, User.email == account.email, User.pending_email == email)
-    if not _taken_over(wanted, email) or is_held(names.address_key(email), but=account.id):
+    """Makes the wanted address the account's own, and holds the old one.
+
+    False where it is wanted no more, or taken, or the account is not open.
+    """
+    now, old_key, new_key = clock.now(), names.address_key(account.email), names.address_key(email)
+    same = (User.id == account.id, User.email == account.email, User.pending_email == email)
+    wanted = update(User).where(*same, User.is_active.is_(True), User.deleted_at.is_(None))
+    if not _taken_over(wanted, email) or is_held(new_key, but=account.id):
         return False
-    now, old_key = clock.now(), names.address_key(account.email)
-    either = HeldAddress.email_key.in_((old_key, names.address_key(email)))
+    either = HeldAddress.email_key.in_((old_key, new_key))
     for row in committed_rows(select(HeldAddress.email_key).where(either)):  # only what is there: the same gaps
         _release(HeldAddress.email_key == row.email_key)
     db.session.add(HeldAddress(email_key=old_key, user_id=account.id, since=now, until=now + timedelta(seconds=UNDO_SECONDS)))
@@ -45,9 +49,45 @@ def move(account: Account, email: str) -> bool:
 
 def away_since(user_id: str, email: str) -> datetime | None:
     """Since when the account has not had this address, while it may still take it back."""
+    return next((row.since for row in _held(user_id) if row.email_key == names.address_key(email)), None)
+
+
+def is_of(account: Account, email: str) -> bool:
+    """Whether this is the account's address, in any spelling."""
+    return names.address_key(email) == names.address_key(account.email)
+
+
+def had_at(account: Account, email: str, moment: datetime) -> bool:
+    """Whether the account had this address at that moment, and has it still or may take it back.
+
+    An address that it has left and taken up again is another one: what was said to it before is not said to it now.
+    """
+    left = {row.email_key: row.since for row in _held(account.id)}
+    if not is_of(account, email) and names.address_key(email) not in left:
+        return False
+    until = left.get(names.address_key(email))
+    return all(since <= moment for since in left.values() if until is None or since < until)
+
+
+def held_of(user_id: str) -> list[str]:
+    """The addresses that the account may take back."""
+    return [row.email_key for row in _held(user_id)]
+
+
+def held_until(user_id: str) -> datetime | None:
+    """Until when the account may take back the last of them; None: it holds none."""
+    return max((row.until for row in _held(user_id)), default=None)
+
+
+def hold(user_id: str, email: str, until: datetime) -> None:
+    """Where it is held, it is held until then at least: a link that was sent there is good for so long."""
+    mine = (HeldAddress.user_id == user_id, HeldAddress.email_key == names.address_key(email), HeldAddress.until < until)
+    changed(update(HeldAddress).where(*mine).values(until=until))
+
+
+def _held(user_id: str) -> list[Any]:
     mine = (HeldAddress.user_id == user_id, HeldAddress.until > clock.now())
-    held = rows(select(HeldAddress.since).where(HeldAddress.email_key == names.address_key(email), *mine))
-    return held[0].since if held else None
+    return list(rows(select(HeldAddress.email_key, HeldAddress.since, HeldAddress.until).where(*mine)))
 
 
 def forget(user_id: str, since: datetime) -> bool:

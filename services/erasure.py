@@ -7,13 +7,13 @@ the person: what happened and when.
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from database import changed, overwrite_log, rows, unit_of_work
 from extensions import settings
 from model import AuditFact, HeldAddress, Identity, KnownDevice, RecoveryCode, Session, Ticket, User
-from services import attempts, audit, clock, letters, mint, names, outbox, pictures, sessions, tickets, users
+from services import addresses, attempts, audit, clock, mint, names, pictures, users
 from services.client import Client
 
 HANGING_ON: tuple[type[Any], ...] = (HeldAddress, Identity, KnownDevice, RecoveryCode, Ticket)
@@ -23,21 +23,14 @@ NOBODY = Client("", "")
 PIECE = 500
 
 
-def close(user_id: str) -> None:
-    """Deletes the account: nobody is signed in from now on, a mailed link brings it back until it is erased."""
-    users.close(user_id)
-    sessions.end_all(user_id, "account_deleted")
-    tickets.void_all(user_id)
-    if settings().account_erase_seconds:
-        outbox.order(letters.ACCOUNT_DELETED, user_id=user_id)
-    else:
-        erase(user_id)
-
-
 def erase_due() -> int:
-    """Erases the accounts whose time is over; returns how many."""
+    """Erases the accounts whose time is over; returns how many.
+
+    An address that the account had until lately may still bring it back: that is waited for.
+    """
     total = 0
-    for row in rows(select(User.id).where(User.deleted_at <= _over(), User.erased_at.is_(None))):
+    held = exists().where(HeldAddress.user_id == User.id, HeldAddress.until > clock.now())
+    for row in rows(select(User.id).where(User.deleted_at <= _over(), User.erased_at.is_(None), ~held)):
         with unit_of_work():
             total += erase(row.id)
     overwrite_log()
@@ -56,7 +49,7 @@ def erase(user_id: str) -> bool:
     """
     users.lock(user_id)
     account = users.get(user_id)
-    if account is None or account.deleted_at is None or account.deleted_at > _over():
+    if account is None or account.deleted_at is None or account.deleted_at > _over() or addresses.held_of(user_id):
         return False
     pictures.drop(account.picture)
     attempts.forget(*users.all_aims(account))

@@ -2,72 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import render_template
 
 from extensions import settings
-from services import audit, clock, known_devices, tickets, users
+from services import addresses, audit, clock, known_devices, tickets, users
 from services.client import Client
+from services.notice_texts import NOTICES
 from services.users import Account
 
 CONFIRMATION, RESEND, CHANGE_EMAIL = "confirmation", "resend", "change_email"
 RESET, LOGIN_CODE, STEP_UP_CODE = "reset", "login_code", "step_up_code"
 EMAIL_CHANGED, NEW_DEVICE, ACCOUNT_DELETED = "email_changed", "new_device", "account_deleted"
-NOT_ME_SECONDS = UNDO_SECONDS = 7 * 86400
-NOTICES = {
-    "password_changed": ("your password was changed", "Your password was changed."),
-    "email_change_asked": (
-        "a change of address was asked for",
-        "Somebody asked to change the address of your account. The new one must be confirmed first.",
-    ),
-    "email_change_undone": (
-        "the change of address was undone",
-        "The change of your account's address was undone. Set a new password by the link in our other mail.",
-    ),
-    "mfa_enabled": (
-        "a second factor was turned on",
-        "A second factor was turned on. From now on signing in wants a code of your authenticator app.",
-    ),
-    "mfa_disabled": (
-        "the second factor was turned off",
-        "The second factor was turned off. From now on signing in wants no code of your authenticator app.",
-    ),
-    "recovery_code_used": (
-        "a recovery code was used",
-        "A recovery code was used in place of the authenticator app. Codes left: {left}.",
-    ),
-    "recovery_codes_low": (
-        "few recovery codes are left",
-        "Only {left} recovery codes are left. Make a new set while you can sign in.",
-    ),
-    "provider_linked": (
-        "a way to sign in was added",
-        "Your account was linked to {provider}: whoever signs in there signs in to your account.",
-    ),
-    "provider_unlinked": (
-        "a way to sign in was removed",
-        "The link of your account to {provider} was taken away.",
-    ),
-    "account_deactivated": (
-        "your account was deactivated",
-        "The operator of the service deactivated your account: nobody can sign in to it now.",
-    ),
-    "made_admin": (
-        "your account has the role admin",
-        "The operator of the service gave your account the role admin.",
-    ),
-    NEW_DEVICE: (
-        "a sign-in from a new device",
-        "Somebody signed in from a kind of device that your account had not been used from.",
-    ),
-    "token_reused": (
-        "a session was ended",
-        "A copy of your session's token was used, so that session was ended. Sign in again.",
-    ),
-}
-"""Subject and sentence of each security notice."""
+RECOVERY_SECONDS = 7 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,26 +118,29 @@ def _code(account: Account, purpose: str, session_id: str | None) -> Written:
 
 def _email_changed(order: dict[str, str]) -> Written | None:
     """To the address that the account had: with the link that undoes the change."""
-    if users.get(order["user_id"]) is None:
-        return None
-    undo = _hosted("undo", tickets.issue(tickets.UNDO_EMAIL, order["user_id"], UNDO_SECONDS, about=order["email"]))
-    return _rendered(order["email"], "email_changed", UNDO_SECONDS, link=undo, order=order)
+    account = users.get(order["user_id"])
+    link = _recovery_link("undo", tickets.UNDO_EMAIL, account, order) if account else None
+    return _rendered(order["email"], "email_changed", RECOVERY_SECONDS, link=link, order=order) if link else None
 
 
 def _account_deleted(order: dict[str, str]) -> Written | None:
+    """To each address that may bring the account back, while it is closed as it was when this was ordered."""
     account = users.get(order["user_id"])
-    return _deleted(account) if account and account.deleted_at else None
+    if account is None or account.deleted_at is None or _moment(order) < account.deleted_at:
+        return None
+    return _deleted(account, order.get("email", account.email))
 
 
-def _deleted(account: Account) -> Written:
+def _deleted(account: Account, email: str | None = None) -> Written:
     """A link that brings the account back, until it is erased."""
-    users.lock_address(account.email)
-    end = (account.deleted_at or clock.now()) + timedelta(seconds=settings().account_erase_seconds)
+    to, moment = email or account.email, account.deleted_at or clock.now()
+    users.lock_address(to)
+    over = moment + timedelta(seconds=settings().account_erase_seconds)
+    end = max(over, addresses.held_until(account.id) or over)
+    addresses.hold(account.id, to, end)
     seconds = max(1, int((end - clock.now()).total_seconds()))
-    link = _hosted("undo", tickets.issue(tickets.UNDO_DELETION, account.id, seconds))
-    return _rendered(
-        account.email, ACCOUNT_DELETED, seconds, username=account.username, link=link, end=f"{end:%Y-%m-%d %H:%M} UTC"
-    )
+    link = _hosted("undo", tickets.issue(tickets.UNDO_DELETION, account.id, seconds, about=to, moment=moment))
+    return _rendered(to, ACCOUNT_DELETED, seconds, username=account.username, link=link, end=f"{end:%Y-%m-%d %H:%M} UTC")
 
 
 def _notice(kind: str, order: dict[str, str]) -> Written | None:
@@ -199,11 +151,26 @@ def _notice(kind: str, order: dict[str, str]) -> Written | None:
     users.lock_address(account.email)
     if kind == NEW_DEVICE and not _is_news(account, order):
         return None
+    link = _recovery_link("not-me", tickets.NOT_ME, account, order)
+    if link is None:
+        return None
     subject, sentence = NOTICES[kind]
-    values = {"title": subject, "sentence": sentence.format_map(order), "order": order}
-    unlink = order["provider"] if kind == "provider_linked" else None
-    link = _hosted("not-me", tickets.issue(tickets.NOT_ME, account.id, NOT_ME_SECONDS, about=unlink))
-    return _rendered(order["email"], "notice", NOT_ME_SECONDS, bound=kind, link=link, **values)
+    values = {"title": subject, "sentence": sentence.format_map(order), "order": order, "link": link}
+    return _rendered(order["email"], "notice", RECOVERY_SECONDS, bound=kind, **values)
+
+
+def _recovery_link(path: str, purpose: str, account: Account, order: dict[str, str]) -> str | None:
+    """Good for seven days from now, and for what `services.lockout` says; None where the address is given up by now."""
+    email, moment = order["email"], _moment(order)
+    if not addresses.had_at(account, email, moment):
+        return None
+    addresses.hold(account.id, email, clock.now() + timedelta(seconds=RECOVERY_SECONDS))
+    return _hosted(path, tickets.issue(purpose, account.id, RECOVERY_SECONDS, about=email, moment=moment))
+
+
+def _moment(order: dict[str, str]) -> datetime:
+    """When it happened; the release before did not say."""
+    return datetime.fromisoformat(order["moment"]) if "moment" in order else clock.now()
 
 
 def _is_news(account: Account, order: dict[str, str]) -> bool:

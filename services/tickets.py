@@ -22,24 +22,26 @@ NOT_ME = "not_me"
 LINK = "link"
 EXCHANGE = "exchange"
 UNDO_EMAIL = "undo_email"
+SIGN_UP = "sign_up"
 OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, LINK, EXCHANGE, CHANGE_EMAIL)
 """What a change of password or address makes void."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A ticket that is good now, and what it is about."""
+    """A ticket that is good now, and what it is about. `moment`: of the event that it tells of."""
 
     id: str
     purpose: str
     user_id: str
     about: Any
+    moment: datetime
 
 
-def issue(purpose: str, user_id: str, seconds: int, about: Any = None) -> str:
-    """A fresh secret of 256 bits, good once for `seconds`."""
+def issue(purpose: str, user_id: str, seconds: int, about: Any = None, moment: datetime | None = None) -> str:
+    """A fresh secret of 256 bits, good once for `seconds`. `moment`: of the event that it tells of, if that is not now."""
     secret = mint.secret()
-    _keep(mint.identifier(), purpose, keys.fingerprint(secret), user_id, seconds, about=about)
+    _keep(mint.identifier(), purpose, keys.fingerprint(secret), user_id, seconds, about=about, moment=moment)
     return secret
 
 
@@ -63,7 +65,7 @@ def _keep(ticket_id: str, purpose: str, digest: str, user_id: str, seconds: int,
             user_id=user_id,
             session_id=more.get("session_id"),
             about=vault.seal("ticket", ticket_id, about) if about is not None else None,
-            created_at=now,
+            created_at=more.get("moment") or now,
             expires_at=now + timedelta(seconds=seconds),
         )
     )
@@ -76,7 +78,7 @@ def find(secret: str, *purposes: str) -> Found:
         raise InvalidToken
     row = found[0]
     about = vault.reveal("ticket", row.id, row.about) if row.about else None
-    return Found(row.id, row.purpose, row.user_id, about)
+    return Found(row.id, row.purpose, row.user_id, about, row.created_at)
 
 
 def find_code(purpose: str, user_id: str, code: str, session_id: str | None = None) -> str | None:
@@ -88,8 +90,8 @@ def find_code(purpose: str, user_id: str, code: str, session_id: str | None = No
 
 
 def _good() -> Any:
-    unspent = select(Ticket.id, Ticket.purpose, Ticket.user_id, Ticket.about, Ticket.digest).where(Ticket.spent_at.is_(None))
-    return unspent.where(Ticket.expires_at > clock.now())
+    columns = (Ticket.id, Ticket.purpose, Ticket.user_id, Ticket.about, Ticket.digest, Ticket.created_at)
+    return select(*columns).where(Ticket.spent_at.is_(None), Ticket.expires_at > clock.now())
 
 
 def _of_session(session_id: str | None) -> ColumnElement[bool]:
@@ -109,17 +111,6 @@ def spend(secret: str, *purposes: str) -> Found:
     if not use_up(found.id):
         raise InvalidToken
     return found
-
-
-def void_later(user_id: str, purpose: str, since: datetime) -> None:
-    """Those that were made from a moment on are not good any more."""
-    theirs = (Ticket.user_id == user_id, Ticket.purpose == purpose, Ticket.created_at >= since, Ticket.spent_at.is_(None))
-    changed(update(Ticket).where(*theirs).values(spent_at=clock.now()))
-
-
-def void_all(user_id: str) -> None:
-    """None of the user's is good any more."""
-    changed(update(Ticket).where(Ticket.user_id == user_id, Ticket.spent_at.is_(None)).values(spent_at=clock.now()))
 
 
 def void_everybodys() -> int:

@@ -64,6 +64,11 @@ def use_up_present_codes() -> None:
     changed(update(User).where(User.mfa_enabled_at.is_not(None), older).values(totp_last_step=step))
 
 
+def withdraw_offer(user_id: str) -> None:
+    """A set-up that has begun comes to nothing."""
+    changed(update(User).where(User.id == user_id, User.totp_offered.is_not(None)).values(totp_offered=None))
+
+
 def disable(user_id: str) -> bool:
     """Forgets the secret; false where none was in use."""
     enabled = update(User).where(User.id == user_id, User.mfa_enabled_at.is_not(None))

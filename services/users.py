@@ -209,9 +209,11 @@ def picture_of(user_id: str) -> str | None:
     return found
 
 
-def close(user_id: str) -> None:
-    """The owner deletes the account; until it is erased, its names stay taken and `reopen` brings it back."""
-    changed(update(User).where(User.id == user_id, User.deleted_at.is_(None)).values(deleted_at=clock.now()))
+def close(user_id: str) -> datetime:
+    """The owner deletes the account, and that moment; until it is erased, its names stay taken and `reopen` brings it back."""
+    moment = clock.now()
+    changed(update(User).where(User.id == user_id, User.deleted_at.is_(None)).values(deleted_at=moment))
+    return moment
 
 
 def reopen(user_id: str) -> bool:

@@ -68,7 +68,7 @@ def test_the_walk_through_everything_works(service: Service, tool: str, tmp_path
         assert told in shown, told
     if tool == "curl":
         assert {"mfa_required", "session_ended", "account_deleted"} <= set(re.findall(r'"(?:code|reason)":"(\w+)"', shown))
-        assert "Give your account its former address back" in shown
+        assert "Give your account this email address back." in shown
     assert list(tmp_path.glob("*.png")) == []
 
 

@@ -13,7 +13,7 @@ from tests.resources.problem import code_of
 from tests.resources.test_pages import API_CLIENTS, LOOKERS, csrf_of, press
 
 KINDS = ("undo", "not me")
-DONE = {"undo": "Undone. All sessions have ended", "not me": "All sessions have ended and the password is void."}
+DONE = {"undo": "Undone. Every device is signed out", "not me": "Your account is secured. Every device is signed out"}
 
 
 @pytest.fixture(params=KINDS)
@@ -53,7 +53,7 @@ def test_an_api_clients_get_names_the_action_and_changes_nothing(door: Door, lin
         answer = door.get(link, headers=headers)
         assert (answer.status_code, answer.mimetype, set(answer.get_json())) == (200, "application/json", {"action"})
     assert {table: door.rows(table) for table in before} == before
-    assert "mail a link to set a new one" in answer.get_json()["action"]
+    assert "emails you a link to set a new password" in answer.get_json()["action"]
     done = door.post(link, headers=headers)
     assert (done.status_code, set(done.get_json())) == (200, {"message"})
     assert code_of(door.get(link, headers=headers)) == code_of(door.post(link, headers=headers)) == "invalid_token"
