@@ -100,6 +100,9 @@ class Settings(BaseModel):
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"
     )
     frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
+    confirm_by_link_alone: Boolean | None = Field(
+        None, description="a mailed link alone confirms an address, also by GET; else true in development, false in production"
+    )
     cors_origins: Origins = Field((), description="exact origins that may call, comma-separated; `*` for all, without cookies")
     force_https: Boolean = Field(
         False, description="over http: pages redirect to `BASE_URL`, calls get 403 `https_required`; over https: HSTS"
@@ -189,6 +192,10 @@ class Settings(BaseModel):
     def address(self) -> str:
         """The public address, without a trailing slash."""
         return self.base_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def links_alone_confirm(self) -> bool:
+        return self.development if self.confirm_by_link_alone is None else self.confirm_by_link_alone
 
     @property
     def over_https(self) -> bool:

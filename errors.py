@@ -3,7 +3,7 @@
 Refusal
 ├── BadRequest 400           MalformedJson, InvalidToken, OauthFailed
 ├── Unauthorized 401
-│   ├── AuthenticationRequired, CsrfFailed, InvalidCredentials, InvalidOtp
+│   ├── AuthenticationRequired, ConfirmationProofRequired, CsrfFailed, InvalidCredentials, InvalidOtp
 │   ├── MfaRequired, InvalidMfaCode, ReauthenticationRequired
 │   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
 ├── Forbidden 403            EmailNotConfirmed, AccountInactive, HttpsRequired, SignupClosed
@@ -76,6 +76,15 @@ class AuthenticationRequired(Unauthorized):
     code = "authentication_required"
     title = "A token is needed"
     advice = "Sign in, and send the access token as 'Authorization: Bearer …'."
+
+
+class ConfirmationProofRequired(Unauthorized):
+    code = "confirmation_proof_required"
+    title = "The link alone does not confirm"
+    advice = (
+        "Send with it, for a sign-up, `password` or the `signup_token` that /signup answered; for a change of address, "
+        "`password` or an access token of the account."
+    )
 
 
 class CsrfFailed(Unauthorized):

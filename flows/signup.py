@@ -2,13 +2,17 @@
 
 from errors import SignupClosed, UsernameTaken
 from extensions import settings
-from services import audit, letters, outbox, passwords, users
+from services import audit, letters, outbox, passwords, tickets, users
 from services.client import Client
 
+TOKEN_SECONDS = 86400
+"""How long the page that signed somebody up may confirm without their password."""
 
-def begin(username: str, email: str, password: str, client: Client, **details: str | None) -> None:
+
+def begin(username: str, email: str, password: str, client: Client, **details: str | None) -> str:
     """Stores the pending sign-up and orders its letter; never looks whether the address has an account.
 
+    Returns its `signup_token`, which together with the mailed link confirms it.
     Raises SignupClosed, ValidationFailed, UsernameTaken.
     """
     if not settings().signup_enabled:
@@ -20,3 +24,4 @@ def begin(username: str, email: str, password: str, client: Client, **details: s
     user_id = users.sign_up(username, email, password_hash, **details)
     outbox.order(letters.CONFIRMATION, user_id=user_id)
     audit.record("signed_up", client, user_id=user_id)
+    return tickets.issue(tickets.SIGN_UP, user_id, TOKEN_SECONDS)

@@ -24,7 +24,10 @@ class Message(BaseModel):
 class SignedUp(BaseModel):
     username: str = Field(examples=["ada"])
     email: str = Field(examples=["ada@example.org"])
-    message: str = Field(examples=["Look into your mail for what is next."])
+    message: str = Field(examples=["Check your email for what to do next."])
+    signup_token: str = Field(
+        examples=[A_TOKEN], description="confirms this sign-up, together with the mailed link, without the password; 24 hours"
+    )
 
 
 class TokenAnswer(BaseModel):

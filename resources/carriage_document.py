@@ -1,6 +1,7 @@
 """What the OpenAPI document says of how tokens travel; it depends on the settings."""
 
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -52,16 +53,22 @@ def parameters(access: Access, method: str, declared: Contract) -> list[dict[str
         return found
     if access in KINDS and method != "get":
         found.append(CSRF_PARAMETER | {"required": not settings().takes_headers and access is not Access.EITHER_WAY})
-    if declared.answer is TokenAnswer and access in (Access.OPEN, Access.EITHER_WAY) and settings().takes_headers:
+    if TokenAnswer in forms(declared.answer) and access in (Access.OPEN, Access.EITHER_WAY) and settings().takes_headers:
         found.append(LOCATION_PARAMETER)
     return found
 
 
 def forms(answer: type[BaseModel] | None) -> list[type[BaseModel]]:
-    """What an answer may look like: a token answer has two forms."""
+    """What an answer may look like: a token answer has two forms, and a union those of its parts."""
     if answer is not TokenAnswer:
-        return [answer] if answer else []
+        return [form for part in _parts(answer) for form in forms(part)] or ([answer] if answer else [])
     return [TokenAnswer] * settings().takes_headers + [CookieTokenAnswer] * settings().takes_cookies
+
+
+def _parts(answer: type[BaseModel] | None) -> tuple[type[BaseModel], ...]:
+    """The models of a union; none where the answer is one by itself."""
+    root = answer.model_fields.get("root") if answer else None
+    return get_args(root.annotation) if root and isinstance(root.annotation, UnionType) else ()
 
 
 def refusals(method: str) -> list[type[Refusal]]:

@@ -61,6 +61,7 @@ class ResetPassword(Resource):
     def _submitted(self, token: str) -> Response:
         form = pages.PasswordForm()
         if not form.validate_on_submit():
+            password_reset.look(token)
             return _form(form, 400)
         try:
             password_reset.redeem(token, form.password.data or "", self.client)

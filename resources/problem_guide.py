@@ -38,6 +38,11 @@ GUIDES: dict[str, Guide] = {
         "The call wants a token and none came.",
         "Send `Authorization: Bearer …`. A single-page app with cookies sends `credentials: 'include'`.",
     ),
+    "confirmation_proof_required": Guide(
+        "The link in the mail is good, but a link alone does not confirm an address here.",
+        "Send `signup_token`, which /signup answered to the page that signed up, or ask for the password. For a change of "
+        "address, send the link with an access token of the account, or ask for its password. The link is not spent.",
+    ),
     "csrf_failed": Guide(
         "A token came as a cookie, and the header `X-CSRF-TOKEN` was missing or belongs to another token.",
         "Send `csrf_access_token` of the newest token answer, and `csrf_refresh_token` with /refresh.",

@@ -33,5 +33,6 @@ class SignUp(Resource):
     def post(self, body: SignUpBody) -> answers.SignedUp:
         """Sign up. The answer is the same whether or not the address has an account; the rest is in the mail."""
         details = body.model_dump(include={"first_name", "last_name", "phone_number"})
-        signup.begin(body.username, body.email, body.password, self.client, **details)
-        return answers.SignedUp(username=body.username, email=body.email, message="Look into your mail for what is next.")
+        token = signup.begin(body.username, body.email, body.password, self.client, **details)
+        said = "Check your email for what to do next."
+        return answers.SignedUp(username=body.username, email=body.email, message=said, signup_token=token)

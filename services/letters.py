@@ -48,7 +48,7 @@ def _sign_up(order: dict[str, str]) -> Written | None:
 def _resend(order: dict[str, str]) -> Written | None:
     users.lock_address(order["email"])
     owner = users.owner_of(order["email"])
-    pending = users.pending_for(order["email"])
+    pending = users.pending_for(order["email"], order.get("username"))
     if owner:
         return _already_there(owner)
     return _confirmation(pending[0].email, pending) if pending else None

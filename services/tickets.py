@@ -27,6 +27,15 @@ OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, LINK, EXCHANGE, CHAN
 """What a change of password or address makes void."""
 
 
+USE_INSTEAD = {
+    CONFIRM: "If you have confirmed your address already, just sign in. Otherwise request a new link at /resend-confirmation.",
+    RESET: "Request a new link at /forgot-password; only the newest one works.",
+    NOT_ME: "If somebody else may be in your account, set a new password by /forgot-password, and look at your sessions.",
+    UNDO_EMAIL: "Use the newest mail about this change. If the seven days are over, ask the operator of this service.",
+}
+"""What to do where a link is used or expired, by the first of its purposes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A ticket that is good now, and what it is about. `moment`: of the event that it tells of."""
@@ -75,10 +84,16 @@ def find(secret: str, *purposes: str) -> Found:
     """The ticket of a secret, unspent; raises InvalidToken where it is unknown, used or expired."""
     found = rows(_good().where(Ticket.digest == keys.fingerprint(secret), Ticket.purpose.in_(purposes)))
     if not found:
-        raise InvalidToken
+        raise InvalidToken(_not_good(purposes[0]))
     row = found[0]
     about = vault.reveal("ticket", row.id, row.about) if row.about else None
     return Found(row.id, row.purpose, row.user_id, about, row.created_at)
+
+
+def owner_of(secret: str, purpose: str) -> str | None:
+    """Whose secret this is, unspent; None where it is unknown, used or expired."""
+    found = rows(_good().where(Ticket.digest == keys.fingerprint(secret), Ticket.purpose == purpose))
+    return found[0].user_id if found else None
 
 
 def find_code(purpose: str, user_id: str, code: str, session_id: str | None = None) -> str | None:
@@ -109,8 +124,14 @@ def spend(secret: str, *purposes: str) -> Found:
     found = find(secret, *purposes)
     users.lock(found.user_id)
     if not use_up(found.id):
-        raise InvalidToken
+        raise InvalidToken(_not_good(purposes[0]))
     return found
+
+
+def _not_good(purpose: str) -> str | None:
+    return (
+        f"This link was used before, has expired, or was replaced. {USE_INSTEAD[purpose]}" if purpose in USE_INSTEAD else None
+    )
 
 
 def void_everybodys() -> int:

@@ -114,10 +114,12 @@ def owner_of(email: str) -> Account | None:
     return found[0] if found else None
 
 
-def pending_for(email: str) -> list[Account]:
-    """The newest pending sign-ups for an address, newest first."""
+def pending_for(email: str, username: str | None = None) -> list[Account]:
+    """The newest pending sign-ups for an address, newest first; with a user name, only its own."""
     key = names.address_key(email)
     wanted = select(*ACCOUNT_COLUMNS).where(User.email_key == key, User.email_confirmed_at.is_(None))
+    if username is not None:
+        wanted = wanted.where(User.username_key == names.username_key(username))
     return _found(wanted.order_by(User.created_at.desc(), User.id).limit(PENDING_LINKS))
 
 

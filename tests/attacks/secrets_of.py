@@ -106,7 +106,8 @@ def _code(door: Door, address: str) -> str:
 def _others(found: Holder) -> None:
     """A pending sign-up, a deleted account, and what a provider's sign-in gives."""
     door = found.door
-    door.sign_up(f"p-{found.name}", f"p-{found.name}@example.org")
+    answer = door.sign_up(f"p-{found.name}", f"p-{found.name}@example.org")
+    found.secrets["signup_token"] = answer.get_json()["signup_token"]
     found.secrets["confirm link"] = _path(door, f"p-{found.name}@example.org", "/confirm/")
     door.account(f"d-{found.name}", f"d-{found.name}@example.org")
     access, _ = door.tokens(f"d-{found.name}")

@@ -28,7 +28,7 @@ PROVIDER = {
 KINDS = (
     *("access token", "refresh token", "mfa_token", "confirm link", "change link", "reset link", "not-me link"),
     *("undo link of an address", "undo link of a deletion", "login code", "step-up code", "recovery code", "TOTP code"),
-    *("CSRF value", "link ticket", "exchange code", "password", "TOTP secret"),
+    *("CSRF value", "link ticket", "exchange code", "password", "TOTP secret", "signup_token"),
 )
 BEARERS = {
     Access.SIGNED_IN: ("access token",),
@@ -59,6 +59,8 @@ class Place:
     takes: tuple[str, ...]
     besides: Callable[[Holder], dict[str, Any]] = lambda holder: {}
     signed_in: bool = False
+    link: str = "change link"
+    """Which link stands in the path, where that is not the place itself."""
 
     @property
     def field(self) -> str:
@@ -108,6 +110,8 @@ FIELDS = [
     Place("DELETE", "/profile", "password", ("password",), signed_in=True),
     Place("POST", "/auth/exchange", "code", ("exchange code",)),
     Place("GET", "/auth/<string:provider>", "query", ("link ticket",)),
+    Place("POST", "/confirm/<string:token>", "password", ("password",)),
+    Place("POST", "/confirm/<string:token>", "signup_token", ("signup_token",), link="confirm link"),
 ]
 BODIES: dict[tuple[str, str], Callable[[Holder], Any]] = {
     ("POST", "/change-password"): lambda _: {"current_password": PASSWORD, "new_password": NEWER},
@@ -155,6 +159,7 @@ def ask(holder: Holder, place: Place, secret: str) -> TestResponse:
         path, body = f"{path}?ticket={secret}", None
     else:
         body = body | {place.field: secret}
+    path = path.replace("<string:token>", holder.secrets[place.link])
     more = {} if place.method == "GET" or body is None else {"json": body}
     headers = {"Accept": "application/json", "Host": "127.0.0.1:5000"}
     return holder.door.ask(place.method, path, token=token, headers=headers, **more)

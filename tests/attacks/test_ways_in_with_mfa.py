@@ -5,13 +5,14 @@ A new one without a row here fails.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from werkzeug.test import TestResponse
 
 from resources.answers import TokenAnswer
 from resources.contract import Access
-from services import openid
+from services import clock, lockout, openid
 from tests.attacks.secrets_of import NEWER, Holder, holder
 from tests.attacks.test_kinds_of_token import PROVIDER, contracts
 from tests.parts.smtp import MailServer
@@ -51,6 +52,10 @@ def after_a_voided_password(one: Holder, path: str, kind: str) -> TestResponse:
     """The password is void, and a reset link comes; once more the reset is not enough."""
     by_link(one, path, kind)
     assert by_name(one).get_json()["code"] == "invalid_credentials"
+    return after_the_reset_that_follows(one)
+
+
+def after_the_reset_that_follows(one: Holder) -> TestResponse:
     current = one.door.user(one.name)["email"]
     links = [link for mail in one.door.mail_to(current) for link in mail.links if "/reset-password/" in link]
     assert post(one, "/reset-password/" + links[-1].rpartition("/")[2], {"password": NEWER}).status_code == 200
@@ -72,7 +77,8 @@ def after_the_deletion_is_undone(one: Holder) -> TestResponse:
     assert one.door.ask("DELETE", "/profile", {"password": PASSWORD}, one.access).status_code == 204
     links = [link for mail in one.door.mail_to(one.email) for link in mail.links if "/undo/" in link]
     assert post(one, "/undo/" + links[-1].rpartition("/")[2]).status_code == 200
-    return by_name(one)
+    assert by_name(one).get_json()["code"] == "invalid_credentials"
+    return after_the_reset_that_follows(one)
 
 
 WANTS_FACTOR = "mfa_required"
@@ -112,6 +118,11 @@ WAYS: dict[str, tuple[str, Way, str]] = {
         lambda one: by_link(one, "/confirm", "confirm link") and by_name(one),
         WANTS_FACTOR,
     ),
+    "change of address, with the password": (
+        "POST /confirm/<string:token>",
+        lambda one: post(one, f"/confirm/{one.secrets['change link']}", {"password": PASSWORD}),
+        WANTS_FACTOR,
+    ),
     "change of address": ("POST /confirm/<string:token>", after_a_change_of_address, WANTS_FACTOR),
     "reset": ("POST /reset-password/<string:token>", after_a_reset, WANTS_FACTOR),
     "change of password": ("POST /change-password", after_a_change_of_password, WANTS_FACTOR),
@@ -140,6 +151,14 @@ def house(tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer, smt
         yield door_with(folder, mail_server, smtp, OTP_PASSWORDLESS_LOGIN="true", **PROVIDER)
 
 
+def established(house: Door) -> Holder:
+    """Somebody whose factor is past its probation."""
+    one, moment = holder(house), clock.now() - lockout.PROBATION - timedelta(days=1)
+    house.change("users", mfa_enabled_at=moment)
+    house.change("recovery_codes", created_at=moment)
+    return one
+
+
 def test_every_way_in_has_a_row() -> None:
     gives_tokens = {f"{method} {path}" for method, path, _, contract in contracts() if contract.answer is TokenAnswer}
     by_link_or_password = {
@@ -147,7 +166,7 @@ def test_every_way_in_has_a_row() -> None:
         for method, path, access, contract in contracts()
         if method == "POST"
         and (
-            (access is Access.OPEN and "<string:token>" in path)
+            (access in (Access.OPEN, Access.EITHER_WAY) and "<string:token>" in path)
             or (contract.body and "new_password" in contract.body.model_fields)
         )
     }
@@ -158,7 +177,7 @@ def test_every_way_in_has_a_row() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_in_stops_at_the_second_factor(house: Door, way: str) -> None:
     _, attempt, wanted = WAYS[way]
-    one = holder(house)
+    one = established(house)
     before = (house.user(one.name)["totp_secret"], house.user(one.name)["mfa_enabled_at"])
     opened = len(house.rows("sessions"))
     answer = attempt(one)
@@ -178,14 +197,17 @@ def _comes_in_by_the_factor(one: Holder, answer: TestResponse) -> None:
         assert post(one, "/login", {"mfa_token": mfa_token, "mfa_code": one.app()}).status_code == 200
 
 
-def test_only_the_undoing_of_an_address_drops_a_factor_and_only_a_newer_one(house: Door) -> None:
-    """Whoever moved the address and then turned a factor on must not keep the owner out with it."""
-    newer = holder(house)  # its factor was turned on after its address had moved
-    answer = after_a_voided_password(newer, "/undo", "undo link of an address")
+RECOVERY = {"undo link of an address": "/undo", "not-me link": "/not-me"}
+
+
+@pytest.mark.parametrize("kind", RECOVERY)
+def test_only_a_recovery_link_drops_a_factor_and_only_a_young_one(house: Door, kind: str) -> None:
+    """Whoever turned a factor on, and moved the address before or after, must not keep the owner out with it."""
+    young = holder(house)
+    answer = after_a_voided_password(young, RECOVERY[kind], kind)
     assert answer.status_code == 200, "the thief's factor is gone"
-    assert house.user(newer.name)["mfa_enabled_at"] is None
-    older = holder(house)
-    house.change("held_addresses", since=house.user(older.name)["mfa_enabled_at"].replace(year=2996))
-    answer = after_a_voided_password(older, "/undo", "undo link of an address")
+    assert house.user(young.name)["mfa_enabled_at"] is None
+    older = established(house)
+    answer = after_a_voided_password(older, RECOVERY[kind], kind)
     assert answer.get_json()["code"] == WANTS_FACTOR, "the owner's factor stays"
-    print("\nundo of an address: drops the factor that came after the change, keeps the one from before")
+    print(f"\n{kind}: drops the factor of the last seven days, keeps the one from before")

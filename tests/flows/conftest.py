@@ -1,5 +1,5 @@
 """The cheaper house on SQLite, for what does not depend on the engine."""
 
-from tests.resources.conftest import door, standing_door
+from tests.resources.conftest import build, door, standing_door
 
-__all__ = ["door", "standing_door"]
+__all__ = ["build", "door", "standing_door"]

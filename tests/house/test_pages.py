@@ -17,7 +17,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 IMAGE = re.compile(r'<img src="([^"]*)"')
 FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`")
-REASON = re.compile(r'(?:SessionEnded\(|end_reason=|sessions\.end\w*\([^)]*)"(\w+)"')
+REASON = re.compile(r'(?:SessionEnded\(|end_reason=|(?:sessions\.end\w*|shut_out)\([^)]*)"(\w+)"')
 NOT_SETTINGS = {
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "DEV_PYTHON",

@@ -85,11 +85,11 @@ def test_a_press_without_the_pages_token_changes_nothing_and_shows_the_button_ag
     assert press(client, link, csrf_of(answer)).status_code == 200
 
 
-def test_the_token_of_another_browser_is_not_taken(door: Door, link: str) -> None:
-    stranger, person = door.app.test_client(), door.app.test_client()
-    token = csrf_of(stranger.get(link, headers=BROWSER))
-    person.get(link, headers=BROWSER)
-    assert press(person, link, token).status_code == 400
+def test_the_token_of_another_links_page_is_not_taken(door: Door, link: str) -> None:
+    client = door.app.test_client()
+    door.sign_up("bea", "bea@example.org")
+    token = csrf_of(client.get(door.confirm_link("bea@example.org"), headers=BROWSER))
+    assert press(client, link, token).status_code == 400
     assert untouched(door)
 
 

@@ -3,6 +3,7 @@ import {el, link} from "../dom.js";
 import {email, field, form, newPassword} from "../form.js";
 import {providerButtons} from "../provider.js";
 import {go} from "../router.js";
+import * as signups from "../signups.js";
 
 export const title = "Create an account";
 
@@ -13,7 +14,8 @@ export async function show() {
         newPassword("password", "Password"),
     ];
     const send = async values => {
-        await guest("POST", "/signup", values);
+        const answer = await guest("POST", "/signup", values);
+        signups.keep(answer.username, answer.signup_token);
         await go("look-into-mail", {email: values.email});
     };
     const providers = providerButtons();
