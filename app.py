@@ -121,7 +121,6 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "JWT_DECODE_AUDIENCE": settings.jwt_audience,
         "JWT_DECODE_LEEWAY": 5,
         "BCRYPT_HANDLE_LONG_PASSWORDS": False,
-        "MAIL_DEFAULT_SENDER": settings.sender,
         "MAIL_SUPPRESS_SEND": False,
         "RATELIMIT_ENABLED": settings.ratelimit_enabled,
         "RATELIMIT_STORAGE_URI": f"{own_counts.SCHEME}{settings.ratelimit_storage_uri}",

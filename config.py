@@ -10,7 +10,21 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from machine import processors
-from setting_kinds import Boolean, Database, LimitStorage, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
+from setting_kinds import (
+    Boolean,
+    Database,
+    Host,
+    LimitStorage,
+    Names,
+    Origins,
+    Paths,
+    Ring,
+    Seconds,
+    Sender,
+    TokenLocation,
+    WebAddress,
+    sender,
+)
 
 ROOT = Path(__file__).resolve().parent
 GMAIL = "smtp.gmail.com"
@@ -122,7 +136,7 @@ class Settings(BaseModel):
     )
     oidc: dict[str, Provider] = Field({}, exclude=True, description="what `environment` gathered of all providers")
 
-    mail_server: str = Field(GMAIL, min_length=1, description="SMTP host")
+    mail_server: Host = Field(GMAIL, description="SMTP host")
     mail_port: int = Field(587, ge=1, le=65535, description="SMTP port")
     mail_use_tls: Boolean = Field(True, description="STARTTLS")
     mail_use_ssl: Boolean = Field(False, description="TLS from the first byte (port 465)")
@@ -214,8 +228,9 @@ class Settings(BaseModel):
         return self.jwt_issuer or self.address
 
     @property
-    def sender(self) -> str:
-        return self.mail_default_sender or self.mail_username or "latchkey@localhost"
+    def sender(self) -> Sender:
+        """Whom mail comes from. Raises ValueError where that is not one address; the service does not start with such."""
+        return sender(self.mail_default_sender or self.mail_username or "latchkey@localhost")
 
     @property
     def counts_limits_in_memory(self) -> bool:

@@ -69,14 +69,23 @@ def _breach_file_problem(path: str) -> str | None:
 
 
 def _mail_faults(settings: Settings) -> list[str]:
+    faults = _sender_faults(settings)
     if settings.development:
-        return []
-    faults = []
+        return faults
     if settings.mail_server == GMAIL and not settings.mail_username:
         faults.append("MAIL_USERNAME: is needed by the default MAIL_SERVER. Set it, or your own MAIL_SERVER.")
     if not (settings.mail_default_sender or settings.mail_username):
         faults.append("MAIL_DEFAULT_SENDER: no sender. Set the address that mail comes from.")
     return faults
+
+
+def _sender_faults(settings: Settings) -> list[str]:
+    try:
+        _ = settings.sender
+    except ValueError:
+        why = "is not one address" if settings.mail_default_sender else "is not set, and MAIL_USERNAME is not an address"
+        return [f"MAIL_DEFAULT_SENDER: {why}. Set the one address that mail comes from, such as Acme <no-reply@example.org>."]
+    return []
 
 
 def _secret_faults(settings: Settings) -> list[str]:

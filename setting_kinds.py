@@ -1,12 +1,56 @@
 """The kinds of values that settings have, each read from the text of an environment variable."""
 
 import re
-from typing import Annotated, Literal
+from email.utils import quote
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import BeforeValidator, Field
 
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+
+NAMED = re.compile(r'("(?:[^"\\]|\\.)*"|[^"<>@]*) *<([^<>]*)>')
+"""A display name, quoted or not, and an address (RFC 5322 §3.4). Without quotes it may have a comma, as people write it."""
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([^\s@,;]+)")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Sender(NamedTuple):
+    """Whom mail comes from; the address is in ASCII."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        """The name in quotes, so that nothing in it means anything."""
+        return f'"{quote(self.name)}" <{self.address}>' if self.name else self.address
+
+
+def sender(text: str) -> Sender:
+    """The one mailbox that the text names. Raises ValueError where it names none, or several."""
+    named = NAMED.fullmatch(text.strip())
+    name, address = (part.strip() for part in named.groups()) if named else ("", text.strip())
+    found = ADDRESS.fullmatch(address)
+    if found is None or CONTROL.search(text):
+        raise ValueError("must be one address such as no-reply@example.org, or Acme <no-reply@example.org>")
+    if name.startswith('"'):
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return Sender(name, address.removesuffix(found[1]) + _ascii_host(found[1]))
+
+
+def _ascii_host(host: str) -> str:
+    """By IDNA 2008. Python's own codec knows IDNA 2003 only, by which straße.de is strasse.de."""
+    if host.isascii():
+        return host
+    try:
+        return str(validate_email(f"postmaster@{host}", check_deliverability=False, globally_deliverable=False).ascii_domain)
+    except EmailNotValidError as error:
+        raise ValueError("must be a host such as mail.example.org") from error
+
+
+def _host(value: object) -> object:
+    return _ascii_host(value) if isinstance(value, str) else value
 
 
 def _boolean(value: object) -> object:
@@ -79,6 +123,7 @@ def _locations(value: object) -> object:
 
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
+Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]

@@ -28,6 +28,21 @@ def address_key(kept: str) -> str:
     return (found or kept).lower()
 
 
+def for_mail_server(kept: str) -> str:
+    """The ASCII form that mail is sent to: the local part as it is kept, the domain by IDNA 2008, as `address_key` has it.
+
+    Never by Python's codec `idna`: its IDNA 2003 turns straße.de into strasse.de, which is somebody else's. Raises Malformed.
+    """
+    if kept.isascii():
+        return kept
+    try:
+        # An operator may try a mail to a host of their own network.
+        found = validate_email(kept, allow_smtputf8=False, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise Malformed("Give an e-mail address such as ada@example.org.") from error
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
 def network(ip: str) -> str:
     """An address shortened to its network: /24, or /48 of IPv6. What is no address is left out."""
     try:

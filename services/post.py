@@ -3,13 +3,21 @@
 import os
 import smtplib
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from email import policy
+from email.mime.base import MIMEBase
 from pathlib import Path
+from typing import Any
 
 from flask import current_app
 from flask_mail import Connection, Message
 
 from extensions import settings
+from services import names
+
+AUTOMATIC = {"Auto-Submitted": "auto-generated"}
+"""RFC 3834 §5: no answer by a machine is wanted, such as an absence note."""
 
 
 class HandOver(Exception):
@@ -34,20 +42,51 @@ class VerifiedConnection(Connection):
             self.host.close()
 
 
+class _Mail(Message):
+    """Its lines stay as Flask-Mail folded them: folded once more, a long sender's name with a comma would make two senders."""
+
+    def _message(self) -> MIMEBase:
+        message = super()._message()
+        message.policy = policy.SMTP.clone(refold_source="none")
+        return message
+
+
+class _Text(str):
+    """Of a login: smtplib would encode it as ASCII; servers take UTF-8 (RFC 4616 §2)."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return super().encode("utf-8")
+
+
+class _Smtp(smtplib.SMTP):
+    def auth(self, mechanism: str, authobject: Callable[..., Any], *, initial_response_ok: bool = True) -> tuple[int, bytes]:
+        def answer(challenge: bytes | None = None) -> Any:
+            found = authobject(challenge)
+            return None if found is None else _Text(found)
+
+        return super().auth(mechanism, answer, initial_response_ok=initial_response_ok)
+
+
+class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
+    pass
+
+
 def connected(timeout: int) -> smtplib.SMTP:
     """The server, greeted, verified and logged in to; each answer within `timeout` seconds. Raises OSError, SMTPException."""
     chosen = settings()
     context = ssl.create_default_context(cafile=chosen.mail_ca_file)
     server = (chosen.mail_server, chosen.mail_port)
     if chosen.mail_use_ssl:
-        host: smtplib.SMTP = smtplib.SMTP_SSL(*server, timeout=timeout, context=context)
+        host: smtplib.SMTP = _SmtpOverTls(*server, timeout=timeout, context=context)
     else:
-        host = smtplib.SMTP(*server, timeout=timeout)
+        host = _Smtp(*server, timeout=timeout)
     try:
         if chosen.mail_use_tls:
             host.starttls(context=context)
         if chosen.mail_username and chosen.mail_password:
-            host.login(chosen.mail_username, chosen.mail_password)
+            host.login(_Text(chosen.mail_username), _Text(chosen.mail_password))
     except BaseException:
         host.close()
         raise
@@ -56,22 +95,24 @@ def connected(timeout: int) -> smtplib.SMTP:
 
 def hand_over(letter_id: str, to: str, subject: str, text: str, html: str) -> None:
     """Delivers, always under the same Message-ID; raises HandOver."""
-    message = Message(subject=subject, recipients=[to], body=text, html=html, sender=settings().sender)
-    message.msgId = _message_id(letter_id)
+    recipients: list[str | tuple[str, str]]
+    try:
+        recipients = [names.for_mail_server(to)]
+    except names.Malformed as error:
+        raise HandOver("no address", permanent=True) from error
+    sender = settings().sender
+    message = _Mail(subject, recipients, text, html, sender=str(sender), extra_headers=AUTOMATIC)
+    message.msgId = f"<{letter_id}@{sender.address.rpartition('@')[2]}>"
     if settings().uses_mailbox:
         _keep(letter_id, message)
     else:
         _send(message)
 
 
-def _message_id(letter_id: str) -> str:
-    return f"<{letter_id}@{settings().sender.rpartition('@')[2].strip('> ') or 'localhost'}>"
-
-
 def _send(message: Message) -> None:
     try:
         with VerifiedConnection(current_app.extensions["mail"]) as connection:
-            connection.send(message)
+            connection.send(message, settings().sender.address)
     except smtplib.SMTPRecipientsRefused as error:
         raise _refused(next(iter(error.recipients.values()))[0]) from error
     except smtplib.SMTPDataError as error:

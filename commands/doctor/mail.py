@@ -4,7 +4,6 @@ import smtplib
 import socket
 import ssl
 from contextlib import suppress
-from email.utils import parseaddr
 
 from commands.doctor.findings import SECONDS, Finding, Findings, fault, ok, warning
 from config import Settings
@@ -50,7 +49,7 @@ def examined(mail_to: str | None) -> Findings:
         return
     yield from _carriage(chosen)
     try:
-        yield from _asked(server, parseaddr(chosen.sender)[1])
+        yield from _asked(server, chosen.sender.address)
         if mail_to:
             yield from _sent(mail_to)
     except (OSError, smtplib.SMTPException) as error:

@@ -40,6 +40,14 @@ PRODUCTION_FAULTS = {
     "no public address": ("BASE_URL", {"BASE_URL": ""}),
     "Gmail without a user": ("MAIL_USERNAME", {"MAIL_USERNAME": "", "MAIL_DEFAULT_SENDER": "door@example.org"}),
     "no sender": ("MAIL_DEFAULT_SENDER", {"MAIL_USERNAME": "", "MAIL_SERVER": "mail.example.org"}),
+    "two senders": ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": "door@example.org, bell@example.org"}),
+    "two senders with names": ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": "A <a@example.org>, B <b@example.org>"}),
+    "a sender that is no address": ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": "Acme, Inc."}),
+    "a sender of two lines": ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": "A\nBcc: e@example.org <a@example.org>"}),
+    "a sender that mail servers cannot spell": ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": "jürgen@example.org"}),
+    "a sender of no host": ("MAIL_DEFAULT_SENDER", {"MAIL_DEFAULT_SENDER": "door@-ß-.example"}),
+    "a user name as sender": ("MAIL_DEFAULT_SENDER", {"MAIL_USERNAME": "apikey"}),
+    "a mail server of no host": ("MAIL_SERVER", {"MAIL_SERVER": "-ß-.example"}),
     "weak bcrypt": ("BCRYPT_LOG_ROUNDS", {"BCRYPT_LOG_ROUNDS": "9"}),
     "TLS twice": ("MAIL_USE_SSL", {"MAIL_USE_SSL": "true"}),
     "an address without scheme": ("BASE_URL", {"BASE_URL": "auth.example.org"}),
@@ -166,6 +174,19 @@ def test_limits_are_counted_in_memory_unless_redis_is_named_or_nothing_is_counte
 def test_every_origin_may_call_without_cookies_and_cross_site_cookies_go_over_https() -> None:
     assert load(GOOD | {"CORS_ORIGINS": "*"}).cors_origins == ("*",)
     assert load(GOOD | {"JWT_COOKIE_SAMESITE": "None", "JWT_TOKEN_LOCATION": "cookies"}).jwt_cookie_samesite == "None"
+
+
+def test_a_mail_server_is_never_looked_for_at_a_domain_that_is_spelt_alike() -> None:
+    """Python's own look-up would ask for mail.strasse.de."""
+    assert load(GOOD | {"MAIL_SERVER": "mail.straße.de"}).mail_server == "mail.xn--strae-oqa.de"
+    for host in ("mail.example.org", "localhost", "127.0.0.1", "::1", "smtp_relay"):
+        assert load(GOOD | {"MAIL_SERVER": host}).mail_server == host
+
+
+def test_a_sender_is_one_address_in_development_too() -> None:
+    development = {"FLASK_ENV": "development", "MAIL_SERVER": "mail.example.org"} | KEYS
+    assert named(faults_of(development | {"MAIL_USERNAME": "apikey"})) == ["MAIL_DEFAULT_SENDER"]
+    assert load(development).sender == ("", "latchkey@localhost")
 
 
 @pytest.mark.parametrize("text", ["headers,cookies", "cookies,headers", " cookies , headers, cookies"])

@@ -1,6 +1,7 @@
 """A mail server of our own that speaks real SMTP, with faults on demand."""
 
 import asyncio
+import hmac
 import secrets
 import tempfile
 import threading
@@ -16,6 +17,8 @@ from .ports import LOOPBACK, free_port
 from .received import Received
 
 Security = Literal["plain", "starttls", "ssl"]
+Mechanism = Literal["PLAIN", "LOGIN", "CRAM-MD5"]
+MECHANISMS: tuple[Mechanism, ...] = ("PLAIN", "LOGIN", "CRAM-MD5")
 
 
 class MailServer:
@@ -23,12 +26,21 @@ class MailServer:
 
     `answers` maps a recipient to the replies to give at RCPT, `data_answers` to those after DATA,
     one used up by each attempt; a recipient without replies left is accepted. `delay` is how many
-    seconds DATA waits for its reply. `attempts` lists every recipient that was asked for.
+    seconds DATA waits for its reply. `attempts` lists every recipient that was asked for,
+    `mechanisms` the way of each login that was right.
     """
 
-    def __init__(self, security: Security = "plain", user: str | None = None, password: str | None = None) -> None:
-        """Prepare the server; with `user` and `password` a client has to log in."""
+    def __init__(
+        self,
+        security: Security = "plain",
+        user: str | None = None,
+        password: str | None = None,
+        mechanism: Mechanism | None = None,
+    ) -> None:
+        """Prepare the server; with `user` and `password` a client has to log in, by PLAIN or LOGIN unless one is named."""
         self.security, self.user, self.password = security, user, password
+        self.offered = (mechanism,) if mechanism else ("PLAIN", "LOGIN")
+        self.mechanisms: list[str] = []
         self.host, self.port = LOOPBACK, free_port()
         self.messages: list[Received] = []
         self.attempts: list[str] = []
@@ -94,13 +106,19 @@ class MailServer:
         if self.user is not None:
             # aiosmtpd knows of STARTTLS only, and would refuse logins over implicit TLS too.
             options |= {"auth_require_tls": self.security == "starttls"}
+            options |= {"auth_exclude_mechanism": [name for name in MECHANISMS if name not in self.offered]}
             options |= {"authenticator": self._check}
         return options
 
     def _check(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
         given = (data.login, data.password) if isinstance(data, LoginPassword) else None
         wanted = ((self.user or "").encode(), (self.password or "").encode())
-        ok = given is not None and all(map(secrets.compare_digest, given, wanted))
+        return self.judged(mechanism, given is not None and all(map(secrets.compare_digest, given, wanted)))
+
+    def judged(self, mechanism: str, ok: bool) -> AuthResult:
+        """Note a login that was right."""
+        if ok:
+            self.mechanisms.append(mechanism)
         return AuthResult(success=ok, handled=ok)
 
     def __enter__(self) -> Self:
@@ -122,6 +140,14 @@ class _Rules:
 
     def __init__(self, mail: MailServer) -> None:
         self._mail = mail
+
+    async def auth_CRAM__MD5(self, server: SMTP, args: list[str]) -> AuthResult:
+        """RFC 2195, which aiosmtpd does not know."""
+        challenge = b"<1896.697170952@mail.example.org>"
+        answer = await server.challenge_auth(challenge)
+        password = (self._mail.password or "").encode()
+        wanted = f"{self._mail.user} {hmac.new(password, challenge, 'md5').hexdigest()}".encode()
+        return self._mail.judged("CRAM-MD5", isinstance(answer, bytes) and secrets.compare_digest(answer, wanted))
 
     async def handle_MAIL(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         """Want a login first; aiosmtpd's own `auth_required` warns about implicit TLS."""
