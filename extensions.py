@@ -52,8 +52,11 @@ limiter = StorageOfLimits(key_func=client_network)
 
 
 def new_scheduler() -> BackgroundScheduler:
-    """One for each process: it must start after a fork, and a stopped one cannot start again."""
-    return BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": 60})
+    """One for each process: it must start after a fork, and a stopped one cannot start again.
+
+    A run is never too late: where the clock stepped ahead between its turn and its start, it is as much needed.
+    """
+    return BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
 
 
 def settings() -> Settings:

@@ -2,9 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from flask import Flask
 
 from database import was_lost
@@ -12,12 +15,15 @@ from extensions import new_scheduler, settings
 from services import activity, clock, erasure, job_runs, metrics, outbox, pictures, retention, sessions
 
 DELIVERY_SECONDS = 1
+CATCH_UP_SECONDS = 15
 IDLE_SECONDS = 300
 CLEAR_OUT_SECONDS = 3600
 FIRST_SECONDS = 60
 """After a start: a service that is started anew every hour must clear out too."""
 PERIODS = {
     outbox.deliver_due.__name__: DELIVERY_SECONDS,
+    outbox.hurry_stranded.__name__: CATCH_UP_SECONDS,
+    retention.settle_expired.__name__: CATCH_UP_SECONDS,
     sessions.end_idle.__name__: IDLE_SECONDS,
     retention.clear_out.__name__: CLEAR_OUT_SECONDS,
     erasure.erase_due.__name__: CLEAR_OUT_SECONDS,
@@ -28,19 +34,44 @@ PERIODS = {
 log = logging.getLogger(__name__)
 
 
+class Every(BaseTrigger):  # type: ignore[misc]
+    """So many seconds from now on. APScheduler's own interval counts every turn that a clock which stepped ahead left out."""
+
+    def __init__(self, seconds: float) -> None:
+        self.period = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        return now + self.period
+
+
+class JobStore(MemoryJobStore):  # type: ignore[misc]
+    """Jobs whose next run is never further ahead than a period: one that is was planned before the clock stepped back.
+
+    APScheduler waits for its next look by monotonic time, so that it notices within the shortest period.
+    """
+
+    def get_due_jobs(self, now: datetime) -> Any:
+        for job in self.get_all_jobs():
+            if job.next_run_time > now + job.trigger.period:
+                job.modify(next_run_time=now)
+        return super().get_due_jobs(now)
+
+
 def start(app: Flask) -> BackgroundScheduler:
     """Starts this process's scheduled work, after any fork: the activity flush always, the jobs where they are enabled."""
     scheduler = new_scheduler()
+    scheduler.add_jobstore(JobStore())
     with app.app_context():
-        scheduler.add_job(flush_activity, "interval", [app], seconds=activity.period(), id="flush_activity")
+        scheduler.add_job(flush_activity, Every(activity.period()), [app], id="flush_activity")
         activity.memory().when_full = lambda: scheduler.modify_job("flush_activity", next_run_time=clock.now())
         if settings().scheduler_enabled:
             # Several at once, so that one slow recipient never holds up the rest.
-            scheduler.add_job(deliver_mail, "interval", [app], seconds=DELIVERY_SECONDS, max_instances=4)
+            scheduler.add_job(deliver_mail, Every(DELIVERY_SECONDS), [app], max_instances=4)
+            scheduler.add_job(catch_up, Every(CATCH_UP_SECONDS), [app])
             first = clock.now() + timedelta(seconds=min(FIRST_SECONDS, CLEAR_OUT_SECONDS))
             for work in (forget, clear_out):
-                scheduler.add_job(work, "interval", [app], seconds=CLEAR_OUT_SECONDS, next_run_time=first)
-            scheduler.add_job(end_idle_sessions, "interval", [app], seconds=IDLE_SECONDS)
+                scheduler.add_job(work, Every(CLEAR_OUT_SECONDS), [app], next_run_time=first)
+            scheduler.add_job(end_idle_sessions, Every(IDLE_SECONDS), [app])
     scheduler.start()
     return scheduler
 
@@ -55,6 +86,12 @@ def stop(app: Flask, scheduler: BackgroundScheduler) -> None:
 def deliver_mail(app: Flask) -> None:
     """Sends every letter that is due."""
     _run(app, outbox.deliver_due)
+
+
+def catch_up(app: Flask) -> None:
+    """Keeps a clock that steps back from holding up letters, and from making good again what had expired."""
+    for work in (outbox.hurry_stranded, retention.settle_expired):
+        _run(app, work)
 
 
 def flush_activity(app: Flask) -> None:

@@ -119,7 +119,7 @@ def _picked(app: Flask) -> list[Claims]:
 
 def _claims(user_id: str, session_id: str, jti: str) -> Claims:
     """What a refresh token of the session says."""
-    return Claims(REFRESH, user_id, session_id, jti, auth_time=0, csrf="", expires=0)
+    return Claims(REFRESH, user_id, session_id, jti, auth_time=0, csrf="", begins=0, expires=0)
 
 
 def _check(side: Side) -> int:

@@ -98,7 +98,7 @@ def _make_row(subject: str, older: list[str]) -> None:
 def _counted(factor: Factor, subject: str, now: datetime) -> Update:
     over = _window_is_over(factor, now)
     room = Attempt.failures < factor.most if factor.most else Attempt.failures >= 0
-    free = and_(Attempt.blocked_until <= now, or_(room, over))
+    free = and_(or_(Attempt.blocked_until <= now, _is_ahead(now)), or_(room, over))
     # In this order: MariaDB lets a later assignment see what an earlier one assigned.
     return (
         update(Attempt)
@@ -114,7 +114,12 @@ def _counted(factor: Factor, subject: str, now: datetime) -> Update:
 def _window_is_over(factor: Factor, now: datetime) -> ColumnElement[bool]:
     if factor.window is None:
         return Attempt.failures < 0
-    return Attempt.last_at <= now - timedelta(seconds=factor.window)
+    return or_(Attempt.last_at <= now - timedelta(seconds=factor.window), _is_ahead(now))
+
+
+def _is_ahead(now: datetime) -> ColumnElement[bool]:
+    """The clock has stepped back since the last guess: its wait would last as much longer. The count goes on."""
+    return Attempt.last_at > now + clock.SKEW
 
 
 def _blocked_until(factor: Factor, now: datetime) -> Any:
@@ -133,4 +138,4 @@ def _seconds_left(factor: Factor, subject: str, now: datetime) -> int:
     if factor.most and row.failures >= factor.most:
         over = row.last_at + timedelta(seconds=factor.window) if factor.window else now + timedelta(seconds=LONGEST_WAIT)
         until = max(until, over)
-    return max(1, ceil((until - now).total_seconds()))
+    return max(1, min(LONGEST_WAIT, ceil((until - now).total_seconds())))

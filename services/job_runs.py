@@ -31,7 +31,7 @@ def note(name: str, fault: str = "") -> None:
     noted: dict[str, tuple[datetime, str]] = current_app.extensions.setdefault("job_runs", {})
     now = clock.now()
     moment, before = noted.get(name, (now - EVERY, fault))
-    if fault == before and now - moment < EVERY:
+    if fault == before and abs(now - moment) < EVERY:  # a clock that stepped back must not silence it
         return
     noted[name] = (now, fault)
     values = {"ran_at": now, "fault": fault} | ({} if fault else {"succeeded_at": now})

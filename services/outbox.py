@@ -84,6 +84,19 @@ def hurry() -> int:
     return changed(update(Letter).where(*waits).values(not_before=now))
 
 
+def hurry_stranded() -> int:
+    """Makes letters due that wait longer than any wait lasts: they were put off before the clock stepped back."""
+    now = clock.now() + clock.SKEW
+    retried = case({n: now + timedelta(seconds=_delay(n) * 1.25) for n in range(1, 10)}, value=Letter.tries, else_=now)
+    longest = now + timedelta(seconds=LONGEST_DELAY * 1.25)
+    latest = case((Letter.lease_id.is_not(None), now + _lease()), (Letter.tries >= 10, longest), else_=retried)
+    stranded = (Letter.state.in_(WAITING), Letter.not_before > now, Letter.not_before > latest)
+    if not rows(select(Letter.id).where(*stranded).limit(1)):
+        return 0
+    with unit_of_work():
+        return changed(update(Letter).where(*stranded).values(not_before=clock.now()))
+
+
 def void_waiting() -> int:
     """No letter that waits is sent any more; returns how many waited."""
     waits = update(Letter).where(Letter.state.in_(WAITING))
@@ -175,7 +188,8 @@ def _keep_written(letter_id: str, written: Written) -> Written:
 
 
 def _written_lately(recipient: str, now: datetime) -> int:
-    lately = (Letter.recipient_digest == recipient, Letter.written_at > now - timedelta(hours=1))
+    written = Letter.written_at.between(now - timedelta(hours=1), now + clock.SKEW)  # not before the clock stepped back
+    lately = (Letter.recipient_digest == recipient, written)
     count: int = rows(select(func.count()).select_from(Letter).where(*lately))[0][0]
     return count
 
@@ -186,9 +200,14 @@ def _after_fault(letter_id: str, lease_id: str, fault: post.HandOver) -> None:
         log.error("letter %s is given up after try %d: %s", letter_id, tries, fault)
         _finish(letter_id, lease_id, "given_up")
         return
-    delay = min(FIRST_DELAY * 2 ** (tries - 1), LONGEST_DELAY) * (1 + mint.fraction() / 4)
+    delay = _delay(tries) * (1 + mint.fraction() / 4)
     log.warning("letter %s waits %.0f s after try %d: %s", letter_id, delay, tries, fault)
     _again(letter_id, lease_id, delay)
+
+
+def _delay(tries: int) -> float:
+    """Seconds to wait after so many tries, before they are spread by a quarter."""
+    return min(FIRST_DELAY * 2.0 ** (tries - 1), LONGEST_DELAY)
 
 
 def _again(letter_id: str, lease_id: str, seconds: float) -> None:

@@ -19,10 +19,11 @@ MOST_KEYS = 100_000
 
 @dataclass
 class _Window:
-    """`ends`: seconds since 1970."""
+    """`ends`: seconds since 1970. `length`: in seconds."""
 
     count: int
     ends: float
+    length: int
 
 
 class Memory:
@@ -62,14 +63,15 @@ class Memory:
                 self.windows.pop(one, None)
 
     def _window(self, key: str) -> _Window | None:
+        """A window that ends later than one that begins now would: the clock has stepped back since, and it is over."""
         window = self.windows.get(key)
-        return window if window and window.ends > clock.now().timestamp() else None
+        return window if window and 0 < window.ends - clock.now().timestamp() <= window.length else None
 
     def _begin(self, key: str, expiry: int) -> _Window:
         self.windows.pop(key, None)
         while len(self.windows) >= MOST_KEYS:
             self.windows.popitem(last=False)
-        self.windows[key] = _Window(0, clock.now().timestamp() + expiry)
+        self.windows[key] = _Window(0, clock.now().timestamp() + expiry, expiry)
         return self.windows[key]
 
 

@@ -36,12 +36,14 @@ def void_everybodys() -> int:
 
 def end(provider: str, browser: str, state: str) -> dict[str, Any]:
     """What was noted at the departure; each visit ends once, before the provider is asked. Raises OauthFailed."""
+    now = clock.now()
     here = (
         ProviderVisit.provider == provider,
         ProviderVisit.state_digest == keys.fingerprint(state),
         ProviderVisit.browser_digest == keys.fingerprint(browser),
         ProviderVisit.spent_at.is_(None),
-        ProviderVisit.expires_at > clock.now(),
+        ProviderVisit.expires_at > now,
+        ProviderVisit.expires_at <= now + timedelta(seconds=SECONDS) + clock.SKEW,  # else the clock has stepped back since
     )
     found = rows(select(ProviderVisit.id, ProviderVisit.about).where(*here))
     if not found:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_
+from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from database import in_pieces
@@ -16,7 +16,17 @@ KEPT_DAYS = 7
 """How long a spent ticket and a finished letter can still be looked at."""
 ATTEMPTS_DAYS = 30
 """After so long without a guess a count begins anew; one that reached its end stays."""
+SETTLED_WITHIN = timedelta(days=1)
+"""So that a run looks at the day's tickets and not at all."""
 Rule = tuple[ColumnElement[bool], *tuple[InstrumentedAttribute[Any], ...]]
+
+
+def settle_expired() -> int:
+    """What has expired stays so where the clock steps back: a ticket's end moves to its beginning. Returns how many moved."""
+    now = clock.now()
+    lately = Ticket.expires_at.between(now - SETTLED_WITHIN, now)
+    expired = and_(lately, Ticket.expires_at > Ticket.created_at, Ticket.spent_at.is_(None))
+    return in_pieces(update(Ticket).values(expires_at=Ticket.created_at), expired, Ticket.expires_at)
 
 
 def clear_out() -> int:

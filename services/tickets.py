@@ -106,7 +106,13 @@ def find_code(purpose: str, user_id: str, code: str, session_id: str | None = No
 
 def _good() -> Any:
     columns = (Ticket.id, Ticket.purpose, Ticket.user_id, Ticket.about, Ticket.digest, Ticket.created_at)
-    return select(*columns).where(Ticket.spent_at.is_(None), Ticket.expires_at > clock.now())
+    return select(*columns).where(*_lives())
+
+
+def _lives() -> tuple[ColumnElement[bool], ...]:
+    """Unspent and unexpired. What was made before the clock stepped back is not good: it may have expired before that too."""
+    now = clock.now()
+    return Ticket.spent_at.is_(None), Ticket.expires_at > now, Ticket.created_at <= now + clock.SKEW
 
 
 def _of_session(session_id: str | None) -> ColumnElement[bool]:
@@ -115,8 +121,7 @@ def _of_session(session_id: str | None) -> ColumnElement[bool]:
 
 def use_up(ticket_id: str) -> bool:
     """Spends it; false where somebody else has, or it expired. Decides between those who found it at the same time."""
-    good = (Ticket.id == ticket_id, Ticket.spent_at.is_(None), Ticket.expires_at > clock.now())
-    return changed(update(Ticket).where(*good).values(spent_at=clock.now())) == 1
+    return changed(update(Ticket).where(Ticket.id == ticket_id, *_lives()).values(spent_at=clock.now())) == 1
 
 
 def spend(secret: str, *purposes: str) -> Found:

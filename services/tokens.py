@@ -61,6 +61,7 @@ class Claims:
     jti: str
     auth_time: int
     csrf: str
+    begins: int
     expires: int
 
 
@@ -101,7 +102,10 @@ def read(text: str, *kinds: str) -> Claims:
     claims = _memory().get(text) or _remember(text, _verified(text))
     if claims.kind not in kinds:
         raise TokenInvalid
-    if claims.expires <= clock.now().timestamp():
+    now = clock.now().timestamp()
+    if claims.begins > now + clock.SKEW.total_seconds():  # remembered from before the clock stepped back
+        raise TokenInvalid
+    if claims.expires <= now:
         raise TokenExpired
     return claims
 
@@ -152,6 +156,7 @@ def _said(claims: dict[str, Any]) -> Claims:
         jti=claims["jti"],
         auth_time=claims.get("auth_time", 0),
         csrf=claims["csrf"],
+        begins=claims["nbf"],
         expires=claims["exp"],
     )
 

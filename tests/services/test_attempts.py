@@ -99,6 +99,37 @@ def test_step_up_codes_have_five_tries_and_no_window(standing_clock: time_machin
 
 
 @pytest.mark.usefixtures("house")
+@pytest.mark.parametrize("step", [7200, 3653 * 86400])
+def test_a_clock_that_steps_back_prolongs_no_wait_and_forgives_no_guess(
+    standing_clock: time_machine.Traveller, step: int
+) -> None:
+    for _ in range(6):
+        assert refused_for(PASSWORD, "account ada") == 0
+    standing_clock.shift(-step)
+    assert [refused_for(PASSWORD, "account ada") for _ in range(2)] == [0, 60], "the seventh, and its wait"
+    assert counts() == [7]
+
+
+@pytest.mark.usefixtures("house")
+def test_a_clock_that_steps_back_makes_no_window_longer(standing_clock: time_machine.Traveller) -> None:
+    for _ in range(5):
+        assert refused_for(LOGIN_CODE, "account ada") == 0
+    standing_clock.shift(-3653 * 86400)
+    assert [refused_for(LOGIN_CODE, "account ada") for _ in range(6)] == [0] * 5 + [3600]
+
+
+@pytest.mark.usefixtures("house")
+def test_workers_whose_clocks_differ_a_little_give_no_guess_away(standing_clock: time_machine.Traveller) -> None:
+    for _ in range(6):
+        attempts.claim(PASSWORD, "account ada")
+    for _ in range(5):
+        attempts.claim(LOGIN_CODE, "account ada")
+    standing_clock.shift(-59)
+    assert refused_for(PASSWORD, "account ada") == 89
+    assert refused_for(LOGIN_CODE, "account ada") == 3600
+
+
+@pytest.mark.usefixtures("house")
 def test_a_count_belongs_to_one_factor_and_one_subject(standing_clock: time_machine.Traveller) -> None:
     for _ in range(6):
         attempts.claim(PASSWORD, "account ada")

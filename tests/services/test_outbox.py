@@ -126,6 +126,23 @@ def test_a_letter_under_a_lease_is_left_alone_until_it_ends(house: House) -> Non
         assert len(house.mail_to("ada@example.org")) == 1
 
 
+@pytest.mark.parametrize("lease", [None, "00000000-0000-4000-8000-000000000000"])
+def test_a_letter_that_a_clock_put_off_is_due_and_no_other(house: House, lease: str | None) -> None:
+    house.mail_server.answers["ada@example.org"] = ["451 4.3.0 later"]
+    house.sign_up()
+    house.sign_up("bea", "bea@example.org")
+    house.deliver()
+    house.sign_up("cleo", "cleo@example.org")
+    assert outbox.hurry_stranded() == 0, "one was tried, one was sent, one is due"
+    if lease:
+        change(lease_id=lease, not_before=datetime.now(UTC) + outbox._lease())
+        assert outbox.hurry_stranded() == 0, "somebody sends it"
+    with time_machine.travel(datetime.now(UTC) - timedelta(minutes=20), tick=False):
+        assert outbox.hurry_stranded() == 2
+        assert len(house.mail_to("ada@example.org") + house.mail_to("cleo@example.org")) == 2
+    assert outbox.hurry_stranded() == 0
+
+
 def test_an_order_is_undone_with_its_unit_of_work(house: House) -> None:
     def failing() -> None:
         with unit_of_work():

@@ -52,6 +52,29 @@ def test_finished_letters_and_old_tickets_go_after_seven_days(house: House) -> N
         assert (count(Letter), count(Ticket)) == (0, 0)
 
 
+def test_what_has_expired_stays_so_where_the_clock_steps_back(house: House) -> None:
+    house.account()
+    house.post("/forgot-password", {"email": "ada@example.org"})
+    link = house.mail_to("ada@example.org")[-1].links[0].removeprefix(house.app.extensions["settings"].address)
+    with time_machine.travel(clock.now() + timedelta(minutes=29)):
+        assert retention.settle_expired() == 0
+    with time_machine.travel(clock.now() + timedelta(minutes=31)):
+        assert (retention.settle_expired(), retention.settle_expired()) == (1, 0)
+    for moved in (timedelta(), timedelta(minutes=2), -timedelta(hours=1)):
+        with time_machine.travel(clock.now() + moved):
+            assert house.post(link, {"password": "nine-purple-lanterns"}).status_code == 400
+
+
+def test_what_was_made_in_the_future_is_not_good(house: House) -> None:
+    """A skew between the clocks of two workers is no future."""
+    house.account()
+    for ahead, status in ((timedelta(days=3653), 400), (timedelta(minutes=2), 400), (timedelta(seconds=50), 200)):
+        with time_machine.travel(clock.now() + ahead):
+            house.post("/forgot-password", {"email": "ada@example.org"})
+            link = house.mail_to("ada@example.org")[-1].links[0].removeprefix(house.app.extensions["settings"].address)
+        assert house.post(link, {"password": "nine-purple-lanterns"}).status_code == status
+
+
 def test_everything_that_is_over_goes_in_pieces(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PIECE", 2)
     for number in range(5):
