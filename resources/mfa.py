@@ -33,7 +33,7 @@ class MfaAnswer(BaseModel):
 
 
 class RecoveryCodes(BaseModel):
-    recovery_codes: list[str] = Field(examples=[["4T8K-9QZM-X2V7-H0RD", "…"]], description="ten, shown once")
+    recovery_codes: list[str] = Field(examples=[["4t8k-9qzm-x2v7-h0rd-7c3n-w5jy", "…"]], description="ten, shown once")
 
 
 class SetUpBody(Body):

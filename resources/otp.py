@@ -44,7 +44,7 @@ class VerifyOtpBody(Body):
             "email": "ada@example.org",
             "otp_code": "123456",
             "password": "correct-horse-battery",
-            "mfa_code": "ABCD-EFGH-IJKL-MNOP",
+            "mfa_code": "4t8k-9qzm-x2v7-h0rd-7c3n-w5jy",
         },
         "With a token, to prove oneself anew": {"otp_code": "123456"},
     }

@@ -20,6 +20,7 @@ from services import clock, mint, vault
 from services.users import Account
 
 SECONDS = 30
+AHEAD = 1
 OCTETS = 20
 """160 bits, as RFC 4226 §4 recommends."""
 CODE = re.compile(r"[0-9]{6}")
@@ -58,8 +59,8 @@ def enable(user_id: str, code: str) -> bool:
 
 
 def use_up_present_codes() -> None:
-    """No code that anybody's app shows now, or has shown, is accepted; the next one is."""
-    step = int(clock.now().timestamp()) // SECONDS
+    """No code that is good now, or was, is accepted; the first one that is shown after all of them is."""
+    step = int(clock.now().timestamp()) // SECONDS + AHEAD
     older = or_(User.totp_last_step.is_(None), User.totp_last_step < step)
     changed(update(User).where(User.mfa_enabled_at.is_not(None), older).values(totp_last_step=step))
 
@@ -77,7 +78,7 @@ def disable(user_id: str) -> bool:
 
 
 def accept(user_id: str, code: str) -> bool:
-    """Spends a code of the present or the previous step; one that is not newer than the last accepted is refused (§5.2)."""
+    """Spends a code of the present step or a neighbor; one that is not newer than the last accepted is refused (§5.2)."""
     kept: str | None = rows(select(User.totp_secret).where(User.id == user_id))[0].totp_secret
     step = _step_of(user_id, kept, code)
     if step is None:
@@ -87,10 +88,10 @@ def accept(user_id: str, code: str) -> bool:
 
 
 def _step_of(user_id: str, kept: str | None, code: str) -> int | None:
-    """The step whose code this is: the present or the previous one."""
+    """The step whose code this is: the present one, the one before, or for a phone whose clock is fast, the next."""
     if kept is None or not CODE.fullmatch(code):
         return None
     totp = pyotp.TOTP(vault.reveal(PURPOSE, user_id, kept))
     present = int(clock.now().timestamp()) // SECONDS
-    fits = [step for step in (present, present - 1) if hmac.compare_digest(totp.generate_otp(step), code)]
+    fits = [step for step in (present, present - 1, present + AHEAD) if hmac.compare_digest(totp.generate_otp(step), code)]
     return fits[0] if fits else None

@@ -123,6 +123,12 @@ def claims(token: str) -> dict[str, Any]:
     return found
 
 
+def renewed(access: str, answer: TestResponse) -> str:
+    """The token that the session has after this answer: a step-up makes the older ones stale."""
+    new = (answer.get_json(silent=True) or {}).get("access_token")
+    return str(new) if new and claims(new)["sid"] == claims(access)["sid"] else access
+
+
 def amr(answer: TestResponse) -> list[str]:
     """How the token of this answer says that the person came in."""
     assert answer.status_code == 200, answer.get_json()

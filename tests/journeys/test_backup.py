@@ -71,7 +71,7 @@ def test_a_backup_under_load_brings_everything_back_and_lets_nothing_old_in(
 
 def change_since(door: Door, before: Before) -> str:
     """What happens after the backup; returns the code of `bea`'s app that was used."""
-    code = before.phone.code()
+    code = before.phone.code(1)  # of a phone whose clock is fast: the latest that is taken
     assert factors.second(door, before.mfa_token, code).status_code == 200
     passwords = {"current_password": PASSWORD, "new_password": "other-words-entirely"}
     assert door.post("/change-password", passwords, before.access).status_code == 200
@@ -103,7 +103,7 @@ def their_accounts_work(there: Place, before: Before) -> None:
     with door.app.app_context():
         door.forget_guesses()
         assert door.login().status_code == 200, "ada, with the password of the day of the backup"
-        with time_machine.travel(clock.now().timestamp() + 30):
+        with time_machine.travel(clock.now().timestamp() + 60):
             answer = factors.sign_in(door, before.phone.code(), username="bea")
             assert answer.status_code == 200, answer.get_json()
             assert there.picture_of(answer.get_json()["access_token"]).status_code == 200

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import select
 
-from database import rows, unit_of_work
+from database import db, rows, unit_of_work
 from model import RecoveryCode
-from services import mint, recovery_codes
+from services import clock, keys, mint, recovery_codes
+from services import codes as code_forms
 from tests.conftest import SECRETS
 from tests.resources.conftest import Door
 
@@ -29,10 +30,10 @@ def renewed(user_id: str) -> list[str]:
 
 def accepted(user_id: str, code: str) -> bool:
     with unit_of_work():
-        return recovery_codes.accept(user_id, code)
+        return recovery_codes.accept(user_id, code_forms.normalized(code))
 
 
-def test_a_set_is_ten_codes_of_80_bits_in_readable_groups(ada: str) -> None:
+def test_a_set_is_ten_codes_of_120_bits_in_readable_groups(ada: str) -> None:
     sets = [renewed(ada) for _ in range(5)]
     codes = [code for one in sets for code in one]
     assert [len(one) for one in sets] == [10] * 5
@@ -41,9 +42,9 @@ def test_a_set_is_ten_codes_of_80_bits_in_readable_groups(ada: str) -> None:
     assert not set("ilou") & set(mint.READABLE)
     for code in codes:
         groups = code.split("-")
-        assert [len(group) for group in groups] == [4] * 4
+        assert [len(group) for group in groups] == [4] * 6
         assert set("".join(groups)) <= set(mint.READABLE)
-    assert 5 * len(codes[0].replace("-", "")) == 80
+    assert 5 * len(codes[0].replace("-", "")) == 120
     assert set("".join(codes)) == {*mint.READABLE, "-"}, "every letter is drawn"
 
 
@@ -57,8 +58,15 @@ def test_a_set_is_ten_codes_of_80_bits_in_readable_groups(ada: str) -> None:
         lambda code: f"  {code.replace('-', ' - ')} ",
         lambda code: code.replace("0", "O").replace("1", "l"),
         lambda code: code.replace("0", "o").replace("1", "I"),
+        lambda code: code.replace("-", "\u2013"),
+        lambda code: f"{code}\r\n",
+        lambda code: code.replace("-", "\u00a0"),
+        lambda code: "".join(chr(ord(letter) + 0xFEE0) for letter in code),
     ],
-    ids=["upper", "title", "joined", "spaces", "loose", "as letters", "as other letters"],
+    ids=[
+        *("upper", "title", "joined", "spaces", "loose", "as letters", "as other letters"),
+        *("en dash", "line break", "no-break space", "full width"),
+    ],
 )
 def test_it_may_be_spelled_as_people_write_it(ada: str, spelled: Callable[[str], str]) -> None:
     for code in renewed(ada)[:3]:
@@ -75,6 +83,16 @@ def test_what_is_no_code_of_theirs_is_refused_and_spends_none(ada: str) -> None:
         assert not accepted(ada, wrong)
     assert recovery_codes.left(ada) == 10
     assert accepted(ada, code)
+
+
+def test_a_code_of_the_former_sixteen_letters_stays_good(ada: str) -> None:
+    former = "4t8k-9qzm-x2v7-h0rd"
+    digest = keys.digest("recovery code", f"{ada}:{former.replace('-', '')}")
+    with unit_of_work():
+        db.session.add(RecoveryCode(id=mint.identifier(), user_id=ada, digest=digest, created_at=clock.now()))
+    assert not accepted(ada, former[:-1])
+    assert accepted(ada, former.upper())
+    assert not accepted(ada, former)
 
 
 def test_a_code_is_good_for_its_owner_only(door: Door, ada: str) -> None:
