@@ -118,7 +118,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "JWT_ENCODE_ISSUER": settings.issuer,
         "JWT_DECODE_ISSUER": settings.issuer,
         "JWT_ENCODE_AUDIENCE": settings.jwt_audience,
-        "JWT_DECODE_AUDIENCE": settings.jwt_audience,
+        "JWT_DECODE_AUDIENCE": [settings.jwt_audience, f"{settings.jwt_audience}/refresh"],
         "JWT_DECODE_LEEWAY": 5,
         "BCRYPT_HANDLE_LONG_PASSWORDS": False,
         "MAIL_SUPPRESS_SEND": False,

@@ -32,7 +32,7 @@ def sign_in(email: str, code: str, password: str | None, client: Client, mfa_cod
         audit.record("sign_in_failed", client, user_id=account.id if account else None)
         raise InvalidOtp
     try:
-        outcome = sign_ins.proceed(account, ("otp",) if password is None else ("pwd", "otp"), client, mfa_code)
+        outcome = sign_ins.proceed(account, ("email",) if password is None else ("pwd", "email"), client, mfa_code)
     except InvalidCredentials as error:  # the account was changed meanwhile
         raise InvalidOtp from error
     _clear(users.all_aims(account), password is not None)
@@ -66,7 +66,7 @@ def step_up(signed_in: SignedIn, code: str, client: Client, mfa_code: str | None
     if ticket_id is None:
         audit.record("code_failed", client, user_id=account_id, session_id=signed_in.session_id)
         raise InvalidOtp
-    outcome = sign_ins.step_up(signed_in, ("otp",), client, mfa_code)
+    outcome = sign_ins.step_up(signed_in, ("email",), client, mfa_code)
     if isinstance(outcome, Grant):
         attempts.clear(attempts.STEP_UP_CODE, signed_in.session_id)
         if not tickets.use_up(ticket_id):

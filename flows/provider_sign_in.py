@@ -72,13 +72,18 @@ def code_for(person: Person, visit: Visit, client: Client) -> str:
     return tickets.issue(tickets.EXCHANGE, _account(person, client).id, CODE_SECONDS, about={})
 
 
-def exchange(code: str, signed_in: SignedIn | None, client: Client) -> Grant | Refusal | None:
-    """Tokens, or what is still wanted; None where an identity was linked. Raises InvalidToken, ProviderAlreadyLinked."""
+def exchange(code: str, signed_in: SignedIn | Refusal | None, client: Client) -> Grant | Refusal | None:
+    """Tokens, or what is still wanted; None where an identity was linked. Raises InvalidToken, ProviderAlreadyLinked.
+
+    `signed_in`: whose token came with the code. What is wrong with that matters to a link only.
+    """
     ticket = tickets.spend(code, tickets.EXCHANGE)
     account = users.get(ticket.user_id)
     if account is None:
         raise InvalidToken
     if identity := ticket.about.get("link"):
+        if isinstance(signed_in, Refusal):
+            raise signed_in
         # Only the session that began it: else somebody could have a victim link the attacker's identity.
         if signed_in is None or signed_in.session_id != ticket.about["session_id"]:
             raise InvalidToken

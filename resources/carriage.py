@@ -5,10 +5,20 @@ which only a page that could read the token answer knows.
 """
 
 import hmac
+from contextlib import suppress
 
 from flask import Response, g, request
 
-from errors import AuthenticationRequired, CsrfFailed, MalformedJson, SessionEnded, TokenExpired, TokenInvalid, TokenReused
+from errors import (
+    AuthenticationRequired,
+    CsrfFailed,
+    MalformedJson,
+    Refusal,
+    SessionEnded,
+    TokenExpired,
+    TokenInvalid,
+    TokenReused,
+)
 from extensions import settings
 from flows import entry
 from resources import answers
@@ -47,6 +57,20 @@ def is_offered(*kinds: str) -> bool:
     return by_header or (CSRF_HEADER in request.headers and bool(_cookies(kinds)))
 
 
+def presented() -> tuple[str, ...]:
+    """The access tokens that came with a call: by header, and by cookie where the fitting CSRF token shows whose page asks.
+
+    A token that is not good is left out: what comes with a sign-in never makes it fail.
+    """
+    by_header, by_cookie = _bearer(), _cookies((ACCESS,)).get(ACCESS)
+    found = [by_header] if by_header else []
+    if by_cookie and CSRF_HEADER in request.headers:
+        with suppress(Refusal):
+            if _has_csrf(entry.read(by_cookie, ACCESS)):
+                found.append(by_cookie)
+    return tuple(found)
+
+
 def _bearer() -> str | None:
     """The token of the Authorization header (RFC 6750 §2.1)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -81,9 +105,12 @@ def _first_good(cookies: dict[str, str]) -> Claims:
 
 
 def _check_csrf(found: Claims) -> None:
-    given = request.headers.get(CSRF_HEADER, "")
-    if request.method not in SAFE_METHODS and not hmac.compare_digest(given.encode(), found.csrf.encode()):
+    if request.method not in SAFE_METHODS and not _has_csrf(found):
         raise CsrfFailed
+
+
+def _has_csrf(found: Claims) -> bool:
+    return hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), found.csrf.encode())
 
 
 def dressed(answer: TokenAnswer) -> Response:

@@ -10,7 +10,7 @@ from extensions import settings
 from resources.answers import CookieTokenAnswer, TokenAnswer
 from resources.carriage import CSRF_HEADER, LOCATION_HEADER, cookie_name
 from resources.contract import Access, Contract
-from resources.utils import KINDS
+from resources.utils import KINDS, TOKEN_OR_NONE
 from services.tokens import ACCESS, REFRESH
 
 TO_BRING = "The `access_token` that a sign-in gave; for `POST /refresh`, the `refresh_token`."
@@ -43,7 +43,7 @@ def security(access: Access) -> list[dict[str, list[str]]]:
     """The ways to bring a token, of which one is needed; the empty one is to bring none."""
     names = ["bearer", *(f"{kind}_cookie" for kind in KINDS[access])]
     found: list[dict[str, list[str]]] = [{name: []} for name in names if name in schemes()]
-    return [*found, {}] if access is Access.EITHER_WAY else found
+    return [*found, {}] if access in TOKEN_OR_NONE else found
 
 
 def parameters(access: Access, method: str, declared: Contract) -> list[dict[str, Any]]:
@@ -52,8 +52,8 @@ def parameters(access: Access, method: str, declared: Contract) -> list[dict[str
     if not settings().takes_cookies:
         return found
     if access in KINDS and method != "get":
-        found.append(CSRF_PARAMETER | {"required": not settings().takes_headers and access is not Access.EITHER_WAY})
-    if TokenAnswer in forms(declared.answer) and access in (Access.OPEN, Access.EITHER_WAY) and settings().takes_headers:
+        found.append(CSRF_PARAMETER | {"required": not settings().takes_headers and access not in TOKEN_OR_NONE})
+    if TokenAnswer in forms(declared.answer) and access in (Access.OPEN, *TOKEN_OR_NONE) and settings().takes_headers:
         found.append(LOCATION_PARAMETER)
     return found
 

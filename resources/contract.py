@@ -19,6 +19,7 @@ class Access(Enum):
     OPEN = "anybody"
     SIGNED_IN = "an access token of a live session"
     EITHER_WAY = "anybody, or an access token of a live session"
+    IF_GOOD = "anybody; an access token that is not good is not looked at"
     REFRESH = "a refresh token"
     EITHER_TOKEN = "an access or refresh token of a live session"  # noqa: S105 - not a password
     DEVELOPMENT = "anybody on this machine, in development only"

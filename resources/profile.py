@@ -13,6 +13,8 @@ from resources.fields import Address, Password, PersonName, PhoneNumber, Usernam
 from resources.utils import Resource
 
 PICTURE = "a base64 `data:` URI of a PNG, JPEG or GIF; in a multipart body, the file"
+FRESH_FIELDS = {"username", "email", "phone_number"}
+"""By these a person is found, or found again."""
 A_PICTURE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
 """One grey pixel."""
 
@@ -64,8 +66,11 @@ class Profile(Resource):
         upload="profile_picture",
     )
     def put(self, body: ProfileBody) -> answers.Profile:
-        """Change your profile: any fields, all or nothing; null empties one. A new address wants a recent sign-in."""
-        if body.email is not None:
+        """Change your profile: any fields, all or nothing; null empties one.
+
+        User name, address and phone number require a recent sign-in.
+        """
+        if FRESH_FIELDS & body.model_fields_set:
             self.require_fresh()
         changed = profile.change(self.signed_in, body.changes(), self.client)
         return answers.profile(changed, profile.providers(changed))

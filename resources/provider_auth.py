@@ -25,9 +25,10 @@ from flows.provider_sign_in import Visit
 from resources import answers
 from resources.auth import SIGN_IN_REFUSALS
 from resources.contract import Access, Body, Query, contract
-from resources.utils import Resource
+from resources.utils import Presented, Resource, presented
 from services import mint
 from services.providers import Person
+from services.sessions import SignedIn
 
 COOKIE_SECONDS = 600
 PORTS = {"http": 80, "https": 443}
@@ -152,7 +153,7 @@ class ExchangeBody(Body):
 
 
 class Exchange(Resource):
-    access = Access.EITHER_WAY
+    access = Access.IF_GOOD
     tag = "Providers"
 
     @contract(
@@ -163,8 +164,12 @@ class Exchange(Resource):
     )
     def post(self, body: ExchangeBody) -> answers.TokenAnswer | Refusal | Response:
         """Exchange the code of a provider sign-in for tokens; or make the link (204), with the token of its session."""
-        found = provider_sign_in.exchange(body.code, self.signed_in if self.is_signed_in else None, self.client)
+        found = provider_sign_in.exchange(body.code, self._of_link(), self.client)
         return answers.empty() if found is None else answers.outcome(found, "Signed in.")
+
+    def _of_link(self) -> SignedIn | Refusal | None:
+        found = presented(self.access)
+        return found.signed_in if isinstance(found, Presented) else found
 
 
 def _is_own_host() -> bool:

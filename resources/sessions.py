@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import Response
 from pydantic import BaseModel, Field, RootModel
 
-from errors import NotFound
+from errors import NotFound, ReauthenticationRequired
 from flows import sessions
 from resources import answers
 from resources.contract import Access, contract
@@ -49,7 +49,7 @@ class Sessions(Resource):
             ]
         )
 
-    @contract(status=204)
+    @contract(status=204, fresh=True)
     def delete(self) -> Response:
         """End all your sessions but this one."""
         sessions.end_others(self.signed_in, self.client)
@@ -60,8 +60,10 @@ class OneSession(Resource):
     access = Access.SIGNED_IN
     tag = "Sessions and record"
 
-    @contract(status=204, refuses=(NotFound,))
+    @contract(status=204, refuses=(NotFound, ReauthenticationRequired))
     def delete(self, session_id: str) -> Response:
-        """End one of your sessions."""
+        """End one of your sessions. Any but your own requires a recent sign-in."""
+        if session_id != self.signed_in.session_id:
+            self.require_fresh()
         sessions.end_one(self.signed_in, session_id, self.client)
         return answers.empty()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, ClassVar
 
@@ -28,9 +29,13 @@ TRIES = 4
 KINDS = {
     Access.SIGNED_IN: (ACCESS,),
     Access.EITHER_WAY: (ACCESS,),
+    Access.IF_GOOD: (ACCESS,),
     Access.REFRESH: (REFRESH,),
     Access.EITHER_TOKEN: (ACCESS, REFRESH),
 }
+TOKEN_OR_NONE = (Access.EITHER_WAY, Access.IF_GOOD)
+PRESENTED = "latchkey.presented"
+"""Where the request keeps what its token says; `g` would outlive it where an app context stays open."""
 
 
 class Api(flask_restful.Api):
@@ -69,7 +74,7 @@ class Resource(flask_restful.Resource):
     def client(self) -> Client:
         # Both come from outside: a proxy may forward any text as address, and a header may hold control characters.
         agent = "".join(letter for letter in request.user_agent.string if letter.isprintable())
-        return Client(client_address(), agent[:400])
+        return Client(client_address(), agent[:400], carriage.presented())
 
     def dispatch_request(self, **path: str) -> Response:
         """Runs the method in a unit of work; runs it again where the database refused it for the sake of another."""
@@ -107,12 +112,14 @@ class Resource(flask_restful.Resource):
         return [] if declared.body is Nothing else [body]
 
     def _identify(self, access: Access) -> None:
-        if access is Access.EITHER_WAY and not carriage.is_offered(*KINDS[access]):
-            return
-        self.claims = carriage.claims(*KINDS[access])
-        if access in (Access.SIGNED_IN, Access.EITHER_WAY):
-            self.signed_in = entry.check(self.claims)
-            answers.promise_idle_time()
+        found = presented(access)
+        if isinstance(found, Presented):
+            self.claims = found.claims
+            if ACCESS in KINDS[access] and access is not Access.EITHER_TOKEN:
+                self.signed_in = found.signed_in
+                answers.promise_idle_time()
+        elif found is not None and access is not Access.IF_GOOD:
+            raise found
 
     @property
     def is_signed_in(self) -> bool:
@@ -123,6 +130,32 @@ class Resource(flask_restful.Resource):
         """Raises ReauthenticationRequired unless the token tells of a recent sign-in."""
         if not self.signed_in.is_fresh:
             raise ReauthenticationRequired(entry.step_ups(self.signed_in))
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A token that is good, and its live session."""
+
+    claims: Claims
+    signed_in: SignedIn
+
+
+def presented(access: Access) -> Presented | Refusal | None:
+    """What the call's token is worth, judged once for a request; None: none came where none is wanted."""
+    if PRESENTED not in request.environ:
+        request.environ[PRESENTED] = _judged(access)
+    found: Presented | Refusal | None = request.environ[PRESENTED]
+    return found
+
+
+def _judged(access: Access) -> Presented | Refusal | None:
+    if access not in KINDS or (access in TOKEN_OR_NONE and not carriage.is_offered(*KINDS[access])):
+        return None
+    try:
+        claims = carriage.claims(*KINDS[access])
+        return Presented(claims, entry.check(claims))
+    except Refusal as refused:
+        return refused
 
 
 def _parameters() -> dict[str, str]:

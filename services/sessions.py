@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import and_, bindparam, exists, select, update
 
 from database import changed, db, in_pieces, rows
-from errors import SessionEnded, TokenInvalid, TokenReused
+from errors import SessionEnded, TokenExpired, TokenInvalid, TokenReused
 from extensions import settings
 from model import Identity, Session, User
 from prepared import Change, Lookup
-from services import activity, audit, clock, mint, users
+from services import activity, audit, clock, mint, tokens, users
 from services.client import Client
-from services.tokens import Claims, Grant
+from services.tokens import ACCESS, Claims, Grant
 from services.users import ACCOUNT_COLUMNS, Account
 
 CHECKED = (
@@ -98,7 +98,10 @@ def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
 
 
 def check(claims: Claims) -> SignedIn:
-    """One indexed read decides. Raises TokenInvalid for an unknown session, SessionEnded for an ended one."""
+    """One indexed read decides. Raises TokenInvalid for an unknown session, SessionEnded for an ended one.
+
+    Raises TokenExpired for an access token from before a step-up: whoever holds a copy has not proved anything since.
+    """
     row = _judged(claims)
     activity.touch(row.id)
     last_activity = activity.latest(row.id, row.last_activity)
@@ -118,6 +121,8 @@ def _judged(claims: Claims) -> Any:
         raise SessionEnded("account_inactive")
     if activity.latest(row.id, row.last_activity) + activity.idle_after() <= clock.now():
         raise SessionEnded("idle")
+    if claims.kind == ACCESS and claims.auth_time < int(row.auth_time.timestamp()):
+        raise TokenExpired
     return row
 
 
@@ -223,3 +228,14 @@ def end(session_id: str, reason: str) -> bool:
     """Ends a live session at once, in every worker; false where it had ended before."""
     statement = update(Session).where(Session.id == session_id, Session.ended_at.is_(None))
     return changed(statement.values(ended_at=clock.now(), end_reason=reason)) == 1
+
+
+def end_presented(client: Client) -> None:
+    """Ends the sessions whose access tokens came with a sign-in, as a logout does. A token that is not good ends nothing."""
+    for text in client.tokens:
+        try:
+            row = _judged(tokens.read(text, ACCESS))
+        except (TokenInvalid, TokenExpired, SessionEnded):
+            continue
+        if end(row.id, "logout"):
+            audit.record("signed_out", client, user_id=row.user_id, session_id=row.id)

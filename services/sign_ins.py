@@ -60,7 +60,7 @@ def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code:
 
 
 def _together(amr: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Each method once: a mailed code and a code of the app are both `otp`."""
+    """Each method once."""
     return tuple(dict.fromkeys(amr + more))
 
 
@@ -75,5 +75,6 @@ def _open(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
     if not users.is_unchanged(account):
         raise InvalidCredentials
     grant = sessions.open_for(account, amr, client)
+    sessions.end_presented(client)  # ASVS 7.2.4
     notices.tell("new_device", account, client)
     return grant

@@ -18,6 +18,10 @@ from extensions import settings
 from services import clock, signing
 
 ACCESS, REFRESH = "access", "refresh"
+TYPES = {ACCESS: "at+jwt", REFRESH: "rt+jwt"}
+"""Header `typ`. RFC 9068 §2.1 has the first, so that no verifier takes another token of ours for an access token."""
+FORMER_TYPE = "JWT"
+"""What the previous release wrote for both kinds, which then had one audience: accepted, so that a deploy signs nobody out."""
 LONGEST = 4096
 MOST_REMEMBERED = 4096
 """Tokens whose signature is not checked again, the latest; some 5 MiB."""
@@ -68,14 +72,14 @@ class Claims:
 def mint_access(grant: Grant) -> str:
     claims = _claims(grant, _derived("access", grant.refresh_jti), grant.access_from, grant.access_until)
     claims |= {"auth_time": int(grant.auth_time.timestamp()), "amr": list(grant.amr), "roles": list(grant.roles)}
-    text: str = create_access_token(grant.user_id, additional_claims=claims, additional_headers=_header())
+    text: str = create_access_token(grant.user_id, additional_claims=claims, additional_headers=_header(ACCESS))
     _remember(text, _said(claims | {"type": ACCESS, "sub": grant.user_id}))
     return text
 
 
 def mint_refresh(grant: Grant) -> str:
-    claims = _claims(grant, grant.refresh_jti, grant.moment, grant.refresh_until)
-    text: str = create_refresh_token(grant.user_id, additional_claims=claims, additional_headers=_header())
+    claims = _claims(grant, grant.refresh_jti, grant.moment, grant.refresh_until) | {"aud": audience(REFRESH)}
+    text: str = create_refresh_token(grant.user_id, additional_claims=claims, additional_headers=_header(REFRESH))
     _remember(text, _said(claims | {"type": REFRESH, "sub": grant.user_id}))
     return text
 
@@ -90,8 +94,13 @@ def _derived(purpose: str, jti: str) -> str:
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
-def _header() -> dict[str, str]:
-    return {"kid": signing.ring()[0].kid}
+def _header(kind: str) -> dict[str, str]:
+    return {"kid": signing.ring()[0].kid, "typ": TYPES[kind]}
+
+
+def audience(kind: str) -> str:
+    """For whom a token of this kind is: a refresh token for this service alone."""
+    return settings().jwt_audience if kind == ACCESS else f"{settings().jwt_audience}/{kind}"
 
 
 def read(text: str, *kinds: str) -> Claims:
@@ -138,7 +147,7 @@ def _verified(text: str) -> Claims:
         claims = decode_token(text, allow_expired=True)
     except (PyJWTError, JWTExtendedException, ValueError, TypeError, KeyError, RecursionError) as error:
         raise TokenInvalid from error
-    if not _well_formed(claims):
+    if not _well_formed(claims) or not _is_one_of_ours(jwt.get_unverified_header(text).get("typ"), claims):
         raise TokenInvalid
     return _said(claims)
 
@@ -165,5 +174,14 @@ def _well_formed(claims: dict[str, Any]) -> bool:
     texts = all(isinstance(claims.get(name), str) for name in (*IDENTIFIERS, "type"))
     timed = TIMES if claims.get("type") == REFRESH else (*TIMES, "auth_time")
     times = all(type(claims.get(name)) is int for name in timed)
-    # PyJWT takes a list of audiences that contains ours; we mint, and so accept, only the plain one.
-    return texts and times and claims.get("aud") == settings().jwt_audience
+    return texts and times
+
+
+def _is_one_of_ours(typ: object, claims: dict[str, Any]) -> bool:
+    """Whether header and audience are those of the token's kind: as now, or as before, never of both.
+
+    PyJWT takes a list of audiences that contains ours; we mint, and so accept, only the plain one.
+    """
+    kind = claims["type"]
+    pair = (typ, claims.get("aud"))
+    return kind in TYPES and pair in ((TYPES[kind], audience(kind)), (FORMER_TYPE, audience(ACCESS)))

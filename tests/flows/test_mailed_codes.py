@@ -36,7 +36,7 @@ def test_code_and_password_sign_in_once(house: House) -> None:
     code = login_code(house)
     assert len(code) == 6
     answer = verify(house, code)
-    assert amr(answer) == ["pwd", "otp"]
+    assert amr(answer) == ["pwd", "email"]
     assert house.get("/profile", answer.get_json()["access_token"]).get_json()["username"] == "ada"
     with nothing_changes(house):
         assert said(verify(house, code)) == WRONG
@@ -213,7 +213,7 @@ def test_code_and_password_right_spend_the_code_and_lead_to_the_second_factor(ho
     assert answer.get_json()["methods"] == ["totp", "recovery_code"]
     with nothing_changes(house):
         assert said(verify(house, code, mfa_code=phone.code())) == WRONG
-    assert amr(second(house, answer.get_json()["mfa_token"], phone.code())) == ["pwd", "otp", "mfa"]
+    assert amr(second(house, answer.get_json()["mfa_token"], phone.code())) == ["pwd", "email", "otp", "mfa"]
 
 
 def test_a_wrong_second_factor_does_not_spend_the_code(house: House, standing_clock: time_machine.Traveller) -> None:
@@ -222,7 +222,7 @@ def test_a_wrong_second_factor_does_not_spend_the_code(house: House, standing_cl
     with nothing_changes(house):
         for wrong in (phone.wrong(), "0000-0000-0000-0000"):
             assert said(verify(house, code, mfa_code=wrong)) == (401, "invalid_mfa_code")
-    assert amr(verify(house, code, mfa_code=phone.code())) == ["pwd", "otp", "mfa"]
+    assert amr(verify(house, code, mfa_code=phone.code())) == ["pwd", "email", "otp", "mfa"]
     standing_clock.shift(STEP)
     with nothing_changes(house):
         assert said(verify(house, code, mfa_code=phone.code())) == WRONG

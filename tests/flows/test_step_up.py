@@ -30,6 +30,7 @@ STALE = 601
 EQUAL = ("jti", "iat", "nbf", "exp", "csrf", "sid", "sub")
 WRONG = (401, "invalid_otp")
 WANTED = (401, "reauthentication_required")
+STALE_TOKEN = (401, "token_expired")
 WAYS = ["password", "mailed code"]
 
 
@@ -57,12 +58,12 @@ def test_a_step_up_makes_the_session_fresh_and_spends_nothing(
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 1800)
     assert claims(new)["exp"] - claims(new)["iat"] == 1800
     assert claims(new)["auth_time"] == claims(new)["iat"] == int(clock.now().timestamp())
-    assert claims(new)["amr"] == (["pwd"] if way == "password" else ["otp"])
+    assert claims(new)["amr"] == (["pwd"] if way == "password" else ["email"])
     assert {name: claims(again)[name] for name in EQUAL} == {name: claims(refresh)[name] for name in EQUAL}
     assert claims(new)["sid"] == claims(access)["sid"]
     assert house.post("/mfa", token=new).status_code == 200
-    assert said(house.post("/mfa", token=access)) == WANTED, "the old token still tells of the old sign-in"
-    assert house.get("/profile", access).status_code == 200
+    for method, path in (("POST", "/mfa"), ("GET", "/profile"), ("DELETE", "/sessions"), ("POST", "/logout")):
+        assert said(house.ask(method, path, token=access)) == STALE_TOKEN, "whoever holds a copy has proved nothing"
     assert len(house.get("/sessions", new).get_json()) == 1
     first = house.post("/refresh", token=refresh).get_json()["refresh_token"]
     assert claims(first)["jti"] == claims(house.post("/refresh", token=again).get_json()["refresh_token"])["jti"]
@@ -86,7 +87,7 @@ def test_refreshing_never_renews_when_the_person_proved_himself(
         tokens = house.post("/refresh", token=proved["refresh_token"]).get_json()
         proved = tokens
         assert claims(tokens["access_token"])["auth_time"] == moment
-        assert claims(tokens["access_token"])["amr"] == (["pwd"] if way == "password" else ["otp"])
+        assert claims(tokens["access_token"])["amr"] == (["pwd"] if way == "password" else ["email"])
     assert house.post("/mfa", token=tokens["access_token"]).status_code == 200
     standing_clock.shift(1)
     assert said(house.post("/mfa", token=tokens["access_token"])) == WANTED
@@ -133,13 +134,53 @@ def test_the_refusal_names_the_ways_that_this_person_has(house: House, standing_
     assert house.post("/mfa", token=access).get_json()["methods"] == ["email_otp"]
 
 
+def test_ending_other_sessions_needs_a_recent_sign_in_and_ending_ones_own_does_not(
+    house: House, standing_clock: time_machine.Traveller
+) -> None:
+    house.account()
+    other, _ = house.tokens()
+    other_id = claims(other)["sid"]
+    access, _ = house.tokens()
+    standing_clock.shift(STALE)
+    with nothing_changes(house):
+        for path in ("/sessions", f"/sessions/{other_id}", "/sessions/00000000-0000-4000-8000-000000000000"):
+            assert said(house.ask("DELETE", path, token=access)) == WANTED
+    proved = prove(house, access, "password")["access_token"]
+    assert house.ask("DELETE", f"/sessions/{other_id}", token=proved).status_code == 204
+    standing_clock.shift(STALE)
+    assert house.ask("DELETE", f"/sessions/{claims(access)['sid']}", token=proved).status_code == 204
+    assert house.get("/profile", proved).get_json()["reason"] == "revoked_by_user"
+
+
+def test_what_people_are_found_by_is_changed_after_a_recent_sign_in_only(
+    house: House, standing_clock: time_machine.Traveller
+) -> None:
+    house.account(phone_number="+441632960961")
+    access, _ = house.tokens()
+    standing_clock.shift(STALE)
+    changes: list[dict[str, str | None]] = [
+        {"username": "eve"},
+        {"phone_number": "+441632960962"},
+        {"phone_number": None},
+        {"email": "eve@example.org"},
+        {"first_name": "Eve", "username": "eve"},
+    ]
+    with nothing_changes(house):
+        for change in changes:
+            assert said(house.put("/profile", change, access)) == WANTED
+    assert house.put("/profile", {"first_name": "Ada", "last_name": None}, access).status_code == 200
+    proved = prove(house, access, "password")["access_token"]
+    for change in changes[:3]:
+        assert house.put("/profile", change, proved).status_code == 200
+
+
 def test_where_a_second_factor_is_on_a_step_up_wants_it_too(house: House, standing_clock: time_machine.Traveller) -> None:
     access, phone = protected(house)
     standing_clock.shift(STALE)
     code = step_up_code(house, access)
     ways: list[tuple[str, dict[str, str], list[str]]] = [
         ("/reauthenticate", {"password": PASSWORD}, ["pwd", "otp", "mfa"]),
-        ("/verify-otp", {"otp_code": code}, ["otp", "mfa"]),
+        ("/verify-otp", {"otp_code": code}, ["email", "otp", "mfa"]),
     ]
     for path, body, methods in ways:
         standing_clock.shift(STEP)
@@ -151,6 +192,7 @@ def test_where_a_second_factor_is_on_a_step_up_wants_it_too(house: House, standi
             assert said(house.post(path, body | {"mfa_code": phone.wrong()}, access)) == (401, "invalid_mfa_code")
         answer = house.post(path, body | {"mfa_code": phone.code()}, access)
         assert amr(answer) == methods
+        access = answer.get_json()["access_token"]
         assert rows(select(Session.amr))[0].amr == " ".join(methods)
         with nothing_changes(house):
             assert said(house.post(path, body | {"mfa_code": phone.code()}, access))[0] == 401
@@ -191,9 +233,9 @@ def test_a_code_mailed_for_a_step_up_is_good_in_its_own_session_only(house: Hous
         with nothing_changes(house):
             assert said(house.post("/verify-otp", {"otp_code": theirs}, access)) == WRONG
             assert said(house.post("/verify-otp", {"otp_code": mine}, other)) == WRONG
-    assert house.post("/verify-otp", {"otp_code": mine}, access).status_code == 200
+    proved = house.post("/verify-otp", {"otp_code": mine}, access)
     with nothing_changes(house):
-        assert said(house.post("/verify-otp", {"otp_code": mine}, access)) == WRONG
+        assert said(house.post("/verify-otp", {"otp_code": mine}, proved.get_json()["access_token"])) == WRONG
     assert house.post("/verify-otp", {"otp_code": theirs}, other).status_code == 200
 
 
@@ -245,7 +287,7 @@ def test_a_stranger_neither_voids_nor_blocks_nor_outmails_the_owners_step_up(doo
         door.post("/send-otp", {"email": ADA})
         door.post("/verify-otp", {"email": ADA, "otp_code": another(code), "password": WRONG_PASSWORD})
     door.deliver()
-    assert door.post("/verify-otp", {"otp_code": code}, access).status_code == 200
+    access = door.post("/verify-otp", {"otp_code": code}, access).get_json()["access_token"]
     step_up_code(door, access)
     assert door.post("/verify-otp", {"otp_code": newest_code(door)}, access).status_code == 200
 

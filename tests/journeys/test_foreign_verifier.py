@@ -18,6 +18,7 @@ from tests.parts import node
 from tests.parts.missing import Missing
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
+from tests.people import PASSWORD
 from tests.resources.test_tokens import hs256, parts
 from tests.services.test_signing import new_key
 
@@ -62,7 +63,7 @@ def test_a_consumer_in_another_language_takes_access_tokens_and_nothing_else(
     honest, *verdicts = _verdicts(program, door, "latchkey", access, *signed.values())
     (elsewhere,) = _verdicts(program, door, "another-service", access)
     user = call(door, "GET", "/profile", token=access).json
-    assert honest["algorithm"] == algorithm
+    assert (honest["algorithm"], honest["typ"]) == (algorithm, "at+jwt")
     assert (honest["claims"]["sub"], honest["claims"]["roles"]) == (user["id"], ["user"])
     refused = {name: verdict.get("refused") for name, verdict in zip(signed, verdicts, strict=True)}
     refused["for another audience"] = elsewhere.get("refused")
@@ -75,9 +76,30 @@ def test_a_consumer_in_another_language_takes_access_tokens_and_nothing_else(
         "by the public key as a shared secret": "ERR_JOSE_ALG_NOT_ALLOWED",
         "expired": "ERR_JWT_EXPIRED",
         "of another issuer": "ERR_JWT_CLAIM_VALIDATION_FAILED",
-        "a refresh token": "type",
+        "a refresh token": "ERR_JWT_CLAIM_VALIDATION_FAILED",
         "for another audience": "ERR_JWT_CLAIM_VALIDATION_FAILED",
     }
+
+
+def test_pyjwt_takes_access_tokens_and_no_refresh_token(door: Service, algorithm: str) -> None:
+    """As its documentation verifies a token: by the published keys, the algorithm, the issuer and the audience."""
+    tokens = doors.login(door, "ada").json
+    stepped = call(door, "POST", "/reauthenticate", {"password": PASSWORD}, tokens["access_token"]).json
+    refreshed = call(door, "POST", "/refresh", token=stepped["refresh_token"]).json
+    keys = jwt.PyJWKClient(f"{door.url}/.well-known/jwks.json")
+
+    def is_taken(token: str) -> bool:
+        key = keys.get_signing_key_from_jwt(token).key
+        try:
+            jwt.decode(token, key, algorithms=[algorithm], audience="latchkey", issuer=door.url)
+        except jwt.InvalidTokenError:
+            return False
+        return True
+
+    pairs = [tokens, stepped, refreshed]
+    taken = [is_taken(pair["access_token"]) for pair in pairs], [is_taken(pair["refresh_token"]) for pair in pairs]
+    print(f"\n[{algorithm}] by PyJWT: access tokens taken {sum(taken[0])} of 3, refresh tokens {sum(taken[1])} of 3")
+    assert taken == ([True] * 3, [False] * 3)
 
 
 def _forged(access: str, folder: Path, key: Path, algorithm: str) -> dict[str, str]:

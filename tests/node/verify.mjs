@@ -1,4 +1,5 @@
 // What another service does with an access token: it knows our issuer and its own audience, and fetches the rest.
+// It does not look at `typ` or `type`: the audience alone keeps refresh tokens out.
 // Prints one JSON list: for each token its claims, or why it is refused.
 import { webcrypto } from "node:crypto";
 
@@ -12,7 +13,7 @@ const expected = { issuer, audience, algorithms: ["EdDSA", "ES256"], requiredCla
 async function verdict(token) {
   try {
     const { payload, protectedHeader } = await jwtVerify(token, keys, expected);
-    return payload.type === "access" ? { claims: payload, algorithm: protectedHeader.alg } : { refused: "type" };
+    return { claims: payload, algorithm: protectedHeader.alg, typ: protectedHeader.typ };
   } catch (error) {
     return { refused: error.code ?? String(error) };
   }

@@ -51,7 +51,7 @@ def test_a_step_up_by_a_mailed_code_answers_by_cookie(page: Page) -> None:
     answer = page.ask("POST", "/verify-otp", {"otp_code": mailed_code(page)}, page.access_csrf)
     assert answer.status_code == 200
     assert set(set_by(answer)) == {ACCESS, REFRESH}
-    assert "otp" in parts(page.cookies[ACCESS])[1]["amr"]
+    assert parts(page.cookies[ACCESS])[1]["amr"] == ["email"]
     assert len(page.door.rows("sessions")) == 1
 
 

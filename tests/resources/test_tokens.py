@@ -23,6 +23,7 @@ SECRET = SECRETS["JWT_SECRET_KEY"]
 OTHER = "another-key-of-thirty-two-bytes-or-more-0123456789"
 CLAIMS = ("exp", "iat", "nbf", "jti", "sub", "sid", "type", "iss", "aud", "csrf")
 KIDS = ("", "0", "../../dev/null", "' UNION SELECT 'x", "/dev/null", "x" * 500)
+ODD_TYPES: tuple[Any, ...] = ("", "jwt", "AT+JWT", "application/at+jwt", "at+jwt ", "mfa+jwt", ["at+jwt"], {}, 1, True)
 NONSENSE: tuple[Any, ...] = (None, [], {}, True, 1.5)
 TOLD = ("exp", "iat", "nbf", "sub", "sid", "type", "iss", "aud")
 Forge = Callable[[dict[str, Any], dict[str, Any]], str]
@@ -64,6 +65,13 @@ def claiming(**changes: Any) -> Forge:
 def without(name: str) -> Forge:
     return lambda header, claims: jwt.encode(
         {key: value for key, value in claims.items() if key != name}, SECRET, "HS256", header
+    )
+
+
+def typed(typ: object, **changes: Any) -> Forge:
+    """With another `typ` in the header; None: without."""
+    return lambda header, claims: hs256(
+        {name: value for name, value in (header | {"typ": typ}).items() if value is not None}, claims | changes
     )
 
 
@@ -110,7 +118,30 @@ FORGERIES: dict[str, Forge] = {
     "type in capitals": claiming(type="ACCESS"),
     "a type of our future": claiming(type="mfa"),
     "5 kB": claiming(more="x" * 5000),
+    **{f"typ {typ!r}": typed(typ) for typ in ODD_TYPES},
+    "no typ": typed(None),
+    "the former typ, a refresh token's aud": typed("JWT", aud="latchkey/refresh"),
+    "a refresh token's aud": claiming(aud="latchkey/refresh"),
+    "a refresh token's typ": typed("rt+jwt"),
+    "a refresh token's typ and aud": typed("rt+jwt", aud="latchkey/refresh"),
+    "type refresh": claiming(type="refresh"),
+    "both audiences": claiming(aud=["latchkey", "latchkey/refresh"]),
 }  # fmt: skip
+"""Of an access token."""
+REFRESH_FORGERIES: dict[str, Forge] = {
+    **{f"typ {typ!r}": typed(typ) for typ in ODD_TYPES if typ != "rt+jwt"},
+    "no typ": typed(None),
+    "an access token's typ": typed("at+jwt"),
+    "an access token's aud": claiming(aud="latchkey"),
+    "an access token's typ and aud": typed("at+jwt", aud="latchkey"),
+    "type access": claiming(type="access"),
+    "type access, as one would look": typed("at+jwt", aud="latchkey", type="access"),
+    "the former typ, the new aud": typed("JWT"),
+    "the new typ, the former aud": typed("rt+jwt", aud="latchkey"),
+    "an aud beneath": claiming(aud="latchkey/refresh/refresh"),
+    "both audiences": claiming(aud=["latchkey", "latchkey/refresh"]),
+    "another audience's refresh": claiming(aud="other/refresh"),
+}
 GARBAGE = [
     "x",
     ".",
@@ -157,6 +188,41 @@ def test_a_forged_token_is_refused_and_the_real_one_still_works(ada: tuple[Door,
         refused_as_invalid(door.ask(method, path, token=forged))
     assert door.get("/profile", access).status_code == 200
     assert door.post("/refresh", token=refresh).status_code == 200
+
+
+@pytest.mark.parametrize("forge", REFRESH_FORGERIES.values(), ids=REFRESH_FORGERIES.keys())
+def test_a_forged_refresh_token_is_refused_and_the_real_one_still_works(ada: tuple[Door, str, str], forge: Forge) -> None:
+    door, _, refresh = ada
+    forged = forge(*parts(refresh))
+    for method, path in (("POST", "/refresh"), ("POST", "/logout"), ("GET", "/profile")):
+        refused_as_invalid(door.ask(method, path, token=forged))
+    assert door.post("/refresh", token=refresh).status_code == 200
+
+
+def former(token: str) -> str:
+    """The token as the previous release minted it."""
+    return typed("JWT", aud="latchkey")(*parts(token))
+
+
+def test_tokens_of_the_previous_release_are_taken_as_what_they_are(ada: tuple[Door, str, str]) -> None:
+    door, access, refresh = ada
+    assert door.get("/profile", former(access)).status_code == 200
+    for path in ("/profile", "/sessions"):
+        refused_as_invalid(door.get(path, former(refresh)))
+    refused_as_invalid(door.post("/refresh", token=former(access)))
+    answer = door.post("/refresh", token=former(refresh))
+    assert answer.status_code == 200
+    header, claims = parts(answer.get_json()["refresh_token"])
+    assert (header["typ"], claims["aud"]) == ("rt+jwt", "latchkey/refresh"), "from then on they are as now"
+    assert door.post("/logout", token=former(access)).status_code == 200
+
+
+def test_the_header_tells_the_kinds_apart_and_so_does_the_audience(ada: tuple[Door, str, str]) -> None:
+    _, access, refresh = ada
+    assert [(parts(token)[0]["typ"], parts(token)[1]["aud"]) for token in (access, refresh)] == [
+        ("at+jwt", "latchkey"),
+        ("rt+jwt", "latchkey/refresh"),
+    ]
 
 
 @pytest.mark.parametrize("name", CLAIMS)

@@ -26,9 +26,10 @@ function about(profile) {
         field("last_name", "Last name", {autocomplete: "family-name", optional: true}),
         field("phone_number", "Phone number", {type: "tel", autocomplete: "tel", optional: true, hint: "In international form, such as +44 1632 960961."}),
     ];
+    let saved = profile;
     for (const {name, input} of fields) input.value = mine[name] ?? profile[name] ?? "";
     const send = async values => {
-        const saved = await call("PUT", "/profile", emptied(values)).catch(problem => {
+        saved = await call("PUT", "/profile", changes(emptied(values), saved)).catch(problem => {
             // The session may have ended: after the next sign-in what was typed is here again, for the same person.
             if (!tokens.isSignedIn()) draft = {id: profile.id, values};
             throw problem;
@@ -38,6 +39,9 @@ function about(profile) {
     };
     return form({fields, submit: "Save", send, layout: "pairs"});
 }
+
+/** Only what is new: some fields need a recent sign-in, and only a person who changes one should be asked for it. */
+const changes = (values, saved) => Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== saved[name]));
 
 const emptied = values => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim() || null]));
 
