@@ -15,7 +15,7 @@ from errors import HttpsRequired, RateLimited
 from resources import pages
 from resources.audience import is_api_client
 from resources.contract import Contract
-from resources.utils import Resource, asked
+from resources.utils import Resource, asked, calling_session
 from services import metrics, mint
 from services.rate_limits import RouteLimits
 
@@ -163,16 +163,23 @@ def _asks_for_a_page() -> bool:
 
 
 def limit(app: Flask, settings: Settings) -> None:
-    """Each route counts for itself; sensitive ones have a further limit. Preflights and the service are free."""
+    """Each route counts for itself, a live session over all of them; sensitive routes have a further limit.
+
+    Preflights and the service are free. What the token is worth is judged before, so that a bad one counts by address.
+    """
     if not settings.ratelimit_enabled:
         return
     limits = {}
     for rule in app.url_map.iter_rules():
         resource: type[Resource] | None = getattr(app.view_functions[rule.endpoint], "view_class", None)
         if resource is not None and resource.limited:
-            texts = (settings.ratelimit_default, settings.ratelimit_sensitive if resource.sensitive else "")
-            if text := ";".join(filter(None, texts)):
-                limits[rule.endpoint] = RouteLimits(extensions.limiter.storage, rule.endpoint, text)
+            limits[rule.endpoint] = RouteLimits(
+                extensions.limiter.storage,
+                rule.endpoint,
+                always=settings.ratelimit_sensitive if resource.sensitive else "",
+                default=settings.ratelimit_default,
+                signed_in=settings.ratelimit_signed_in,
+            )
 
     @app.before_request
     def count() -> None:
@@ -180,8 +187,8 @@ def limit(app: Flask, settings: Settings) -> None:
         found = limits.get(asked_for.endpoint or "")
         if found is None or asked_for.method == "OPTIONS":
             return
-        g.standing = standing = found.count(extensions.client_network())
-        if standing.is_exceeded:
+        g.standing = standing = found.count(extensions.client_network(), calling_session())
+        if standing and standing.is_exceeded:
             raise RateLimited(headers={"Retry-After": str(standing.seconds_left)})
 
 

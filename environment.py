@@ -18,7 +18,7 @@ PARTS = ("client_id", "client_secret", "discovery_url")
 OTHER_SECRETS = {
     *("mail_password", "google_client_secret", "sqlalchemy_database_uri", "ratelimit_storage_uri", "metrics_token"),
 }
-EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_sensitive", "log_file"}
+EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_signed_in", "ratelimit_sensitive", "log_file"}
 
 
 class SettingsRefused(Exception):

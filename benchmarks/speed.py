@@ -95,6 +95,7 @@ def _ours(uri: str, mail: MailServer, server: str, report: Report) -> Iterator[S
     }
     # As in production, but for limits that nobody meets.
     limits = {"RATELIMIT_DEFAULT": "900000000 per day;900000000 per hour", "RATELIMIT_SENSITIVE": "900000000 per minute"}
+    limits["RATELIMIT_SIGNED_IN"] = "900000000 per minute"
     production = {"FLASK_ENV": "production", "SERVER": server, "WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS)}
     rest = {"SQLITE_SYNCHRONOUS": "NORMAL", "HASHING_CONCURRENCY": "1", "BCRYPT_LOG_ROUNDS": "12", "LOG_FILE": "app.log"}
     with on_the_servers_processor():

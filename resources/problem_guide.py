@@ -140,7 +140,10 @@ GUIDES: dict[str, Guide] = {
         {"errors": {"password": ["This is one of the most common passwords. Choose another."]}},
     ),
     "rate_limited": Guide(
-        "This client address has made more calls than `RATELIMIT_DEFAULT` or `RATELIMIT_SENSITIVE` allows.", WAIT, {}, 42
+        "More calls than `RATELIMIT_DEFAULT` or `RATELIMIT_SENSITIVE` allows this client address, or `RATELIMIT_SIGNED_IN` this session.",
+        WAIT,
+        {},
+        42,
     ),
     "too_many_attempts": Guide(
         "Too many wrong passwords or codes for this account, from wherever they came; right ones have to wait as well.",

@@ -148,6 +148,16 @@ def presented(access: Access) -> Presented | Refusal | None:
     return found
 
 
+def calling_session() -> str | None:
+    """The live session whose token came with a call that takes one."""
+    resource = asked()
+    if resource is None:
+        return None
+    name = request.method.lower()
+    found = presented(resource.access_of(name if hasattr(resource, name) else "get"))
+    return found.signed_in.session_id if isinstance(found, Presented) else None
+
+
 def _judged(access: Access) -> Presented | Refusal | None:
     if access not in KINDS or (access in TOKEN_OR_NONE and not carriage.is_offered(*KINDS[access])):
         return None

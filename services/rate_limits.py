@@ -1,4 +1,4 @@
-"""How often one client may call one route: fixed windows, each counted in the storage that Flask-Limiter holds.
+"""How often one client may call one route, or one session all of them: fixed windows, counted in the storage of Flask-Limiter.
 
 Flask-Limiter's own check reads the limits anew for every call, which took a fifth of a signed-in one, and rounds
 Retry-After down, so that who keeps to it comes back a moment too early.
@@ -40,26 +40,39 @@ class Standing:
 
 
 class RouteLimits:
-    """The limits of one route. `text`: as `5 per minute;50 per hour`."""
+    """The limits of one route, as `5 per minute;50 per hour`; an empty text is no limit.
 
-    def __init__(self, storage: Storage, route: str, text: str) -> None:
+    `always`: for each client. `default`: for each client too, where no live session calls. `signed_in`: for each session, over all
+    routes, in place of the default.
+    """
+
+    def __init__(self, storage: Storage, route: str, *, always: str = "", default: str = "", signed_in: str = "") -> None:
         self.storage = storage
-        self.windows = [(f"{route}/{_spelt(item)}", item) for item in sorted(parse_many(text))]
+        here = f"{{client}}/{route}"
+        self.by_client = _shortest_first(_windows(here, always) | _windows(here, default))
+        self.by_session = _shortest_first(_windows(here, always) | _windows("session {session}", signed_in))
 
-    def count(self, client: str) -> Standing:
-        """Counts one more call of this client; a call that one limit refuses is not held against the longer ones."""
+    def count(self, client: str, session: str | None = None) -> Standing | None:
+        """Counts one more call; a call that one limit refuses is not held against the longer ones. None where there is no limit."""
         told: tuple[str, int, RateLimitItem] | None = None
-        for name, item in self.windows:
-            key = f"LIMITER/{client}/{name}"
+        for name, item in self.by_session if session else self.by_client:
+            key = name.format(client=client, session=session)
             count = self.storage.incr(key, item.get_expiry())
             if told is None or count > item.amount:
                 told = key, count, item
             if count > item.amount:
                 break
-        assert told is not None  # noqa: S101 - nobody makes limits of no text
+        if told is None:
+            return None
         key, count, item = told
         return Standing(item.amount, count, self.storage.get_expiry(key))
 
 
-def _spelt(item: RateLimitItem) -> str:
-    return f"{item.amount}/{item.multiples}/{item.GRANULARITY.name}"
+def _windows(whose: str, text: str) -> dict[str, RateLimitItem]:
+    """Each limit of the text by its key."""
+    found = parse_many(text) if text else []
+    return {f"LIMITER/{whose}/{item.amount}/{item.multiples}/{item.GRANULARITY.name}": item for item in found}
+
+
+def _shortest_first(windows: dict[str, RateLimitItem]) -> list[tuple[str, RateLimitItem]]:
+    return sorted(windows.items(), key=lambda window: (window[1].get_expiry(), window[1].amount))

@@ -31,7 +31,12 @@ SECRETS = {
     name.upper(): base64.urlsafe_b64encode(bytes(range(index, index + 32))).decode()
     for index, name in enumerate(config.SECRETS)
 }
-ROOMY = {"RATELIMIT_DEFAULT": "100000 per day", "RATELIMIT_SENSITIVE": "10000 per minute", "BCRYPT_LOG_ROUNDS": "4"}
+ROOMY = {
+    "RATELIMIT_DEFAULT": "100000 per day",
+    "RATELIMIT_SIGNED_IN": "100000 per day",
+    "RATELIMIT_SENSITIVE": "10000 per minute",
+    "BCRYPT_LOG_ROUNDS": "4",
+}
 UPLOADS = tempfile.TemporaryDirectory(prefix="latchkey-uploads-")
 """Of this test process; gone when it ends."""
 ASK: Callable[..., Any] = provider_http._Bounded.send

@@ -77,6 +77,33 @@ def test_four_workers_and_a_restart_share_one_limit(serve: Callable[..., Service
     assert before + after == LIMIT
 
 
+def test_four_workers_count_a_session_together_and_a_flood_of_bad_tokens_does_not_touch_it(
+    serve: Callable[..., Service], tmp_path: Path, mail_server: MailServer
+) -> None:
+    mail_server.clear()
+    with started(tmp_path) as uri:
+        door = serve(RATELIMIT_STORAGE_URI=uri, RATELIMIT_SIGNED_IN=f"{LIMIT} per hour", RATELIMIT_DEFAULT="30 per hour")
+        doors.account(door, mail_server, "ada")
+        access, other = (doors.login(door, "ada").json["access_token"] for _ in range(2))
+        bad = ["x.y.z", access[:-2] + ("AA" if access[-2:] != "AA" else "BB")]
+        flood = at_once([door], lambda index, line: call(line, "GET", "/profile", token=bad[index % 2]), 16)
+        while len(flood) < 5 * LIMIT:
+            flood += at_once([door], lambda index, line: call(line, "GET", "/profile", token=bad[index % 2]), 16)
+        mine = [
+            answer
+            for _ in range(4)
+            for answer in at_once([door], lambda _, line: call(line, "GET", "/profile", token=access), 16)
+        ]
+        refused = sum(answer.status == 401 for answer in flood)
+        served = sum(answer.status == 200 for answer in mine)
+        print(
+            f"\nof {len(flood)} bad tokens at one address {refused} were judged; of {len(mine)} calls of a session {served} served"
+        )
+        assert (refused, served) == (30, LIMIT)
+        assert {answer.status for answer in flood + mine} == {200, 401, 429}
+        assert call(door, "GET", "/sessions", token=other).status == 200, "the other session has its own"
+
+
 @dataclass
 class Load:
     """What came of calls that never stop: of each how long it took, and what it was answered."""
