@@ -1,5 +1,6 @@
 """The Flask extensions, made once and bound by `create_app`; and the settings of the running app."""
 
+import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
@@ -12,6 +13,9 @@ from flask_limiter import Limiter
 from flask_mail import Mail
 
 from config import Settings
+
+WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.ASCII)
+"""An IPv6 address needs brackets for it, and may have them without a port."""
 
 
 def client_address() -> str:
@@ -26,9 +30,10 @@ def client_network() -> str:
 
 @lru_cache(maxsize=1024)
 def _spelt(text: str) -> tuple[str, str]:
-    """The address and its network."""
+    """The address and its network. Azure's proxies append the port: `203.0.113.1:1001`, `[2001:db8::1]:443`."""
+    with_port = WITH_PORT.fullmatch(text)
     try:
-        given = ip_address(text.partition("%")[0])
+        given = ip_address((with_port[1] or with_port[2] if with_port else text).partition("%")[0])
     except ValueError:
         return "unknown", "unknown"
     address = getattr(given, "ipv4_mapped", None) or given

@@ -140,7 +140,7 @@ GUIDES: dict[str, Guide] = {
         {"errors": {"password": ["This is one of the most common passwords. Choose another."]}},
     ),
     "rate_limited": Guide(
-        "More calls than `RATELIMIT_DEFAULT` or `RATELIMIT_SENSITIVE` allows this client address, or `RATELIMIT_SIGNED_IN` this session.",
+        "This client address, or for signed-in calls this session, has made more calls than the rate limits allow.",
         WAIT,
         {},
         42,

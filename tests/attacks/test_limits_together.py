@@ -96,9 +96,7 @@ def test_four_workers_count_a_session_together_and_a_flood_of_bad_tokens_does_no
         ]
         refused = sum(answer.status == 401 for answer in flood)
         served = sum(answer.status == 200 for answer in mine)
-        print(
-            f"\nof {len(flood)} bad tokens at one address {refused} were judged; of {len(mine)} calls of a session {served} served"
-        )
+        print(f"\nof {len(flood)} bad tokens {refused} were judged; of {len(mine)} calls of a session {served} were served")
         assert (refused, served) == (30, LIMIT)
         assert {answer.status for answer in flood + mine} == {200, 401, 429}
         assert call(door, "GET", "/sessions", token=other).status == 200, "the other session has its own"

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from resources.routes import ROUTES
 from services import clock
+from tests.people import PASSWORD
 from tests.resources.conftest import Door, heard_log
 
 Build = Callable[..., Door]
@@ -191,3 +192,55 @@ def test_without_trusted_proxies_the_recorded_address_is_the_peers(build: Build)
         environ_base={"REMOTE_ADDR": "192.0.2.5"},
     )
     assert {fact["ip"] for fact in door.rows("audit_facts")} == {"192.0.2.5"}
+
+
+FORWARDED = {
+    "203.0.113.1:1001": "203.0.113.1",
+    "203.0.113.1": "203.0.113.1",
+    "[2001:db8::1]:443": "2001:db8::1",
+    "[2001:db8::1]": "2001:db8::1",
+    "[2001:DB8:0::1]:1": "2001:db8::1",
+    "2001:db8::1": "2001:db8::1",
+    "[fe80::1%eth0]:80": "fe80::1",
+    "[::ffff:203.0.113.7]:9000": "203.0.113.7",
+    "::ffff:203.0.113.7": "203.0.113.7",
+}
+NO_ADDRESS = (
+    *("203.0.113.1:", "203.0.113.1:http", "203.0.113.1:123456", "203.0.113:80", ":80", "[203.0.113.1]:x", "unknown", "_hidden"),
+    *("[2001:db8::1", "2001:db8::1]", "[2001:db8::1]x", "[]", "[]:80", "[x]:80", "203.0.113.1:1:1", "203.0.113.1:\u0661"),
+)
+
+
+@pytest.mark.parametrize(("forwarded", "address"), FORWARDED.items())
+def test_a_forwarded_address_may_have_a_port_and_brackets(build: Build, forwarded: str, address: str) -> None:
+    door = build(RATELIMIT_DEFAULT="2 per hour", TRUSTED_PROXIES="1")
+    door.account()
+    headers = {"X-Forwarded-For": forwarded}
+    token = door.post("/login", {"username": "ada", "password": PASSWORD}, headers=headers).get_json()["access_token"]
+    assert door.get("/sessions", token).get_json()[0]["ip"] == address
+    assert [ask(door, "GET", "/profile", "10.0.0.2", text).status_code for text in (forwarded, address, forwarded)] == [
+        401,
+        401,
+        429,
+    ]
+    assert ask(door, "GET", "/profile", "10.0.0.2", "198.51.100.9:1001").status_code == 401, "another client has its own"
+
+
+@pytest.mark.parametrize("forwarded", NO_ADDRESS)
+def test_what_is_no_address_is_told_to_be_unknown(build: Build, forwarded: str) -> None:
+    door = build(TRUSTED_PROXIES="1")
+    headers = {"X-Forwarded-For": forwarded.encode().decode("latin-1")}
+    door.post("/login", {"username": "nobody", "password": "x"}, headers=headers)
+    assert {fact["ip"] for fact in door.rows("audit_facts")} == {"unknown"}
+
+
+def test_clients_whose_proxy_appends_ports_are_as_many_as_they_are(build: Build) -> None:
+    """A new port for each connection is no new client, and no two clients are one."""
+    door = build(RATELIMIT_DEFAULT="4 per hour", TRUSTED_PROXIES="1")
+    served = {
+        address: [
+            ask(door, "GET", "/profile", "10.0.0.2", f"{address}:{40000 + port}").status_code for port in range(10)
+        ].count(401)
+        for address in ("203.0.113.1", "203.0.113.2", "[2001:db8::1]", "[2001:db8:0:1::1]")
+    }
+    assert set(served.values()) == {4}
