@@ -1,14 +1,22 @@
-"""Who reads the answer: an API client, or a browser with a person (or a mail scanner) before it."""
+"""Who reads the answer: an API client, or a browser that shows it to a person."""
 
 from flask import Request
 
+FORM = "application/x-www-form-urlencoded"
+
 
 def is_api_client(request: Request) -> bool:
-    """Whoever names JSON in Accept; or accepts anything and shows no sign of a browser. HEAD always counts as a browser."""
+    """Everything but a page request, and that is what a browser navigates to, or a hosted form's body.
+
+    Browsers say whether they navigate (Fetch Metadata); a caller that does not say so asks for a page by naming HTML. So fetch()
+    is an API client whatever it accepts. HEAD is answered as a page's GET, which runs nothing.
+    """
     if request.method == "HEAD":
         return False
-    accepted = request.headers.get("Accept", "").strip()
-    if "application/json" in accepted.lower():
+    if request.mimetype == FORM:
+        return False
+    if request.is_json:
         return True
-    looks_like_browser = request.user_agent.string.startswith("Mozilla/") or "Sec-Fetch-Mode" in request.headers
-    return accepted in ("", "*/*") and not looks_like_browser
+    if any(name.startswith("Sec-Fetch-") for name, _ in request.headers):
+        return request.headers.get("Sec-Fetch-Mode") != "navigate"
+    return "text/html" not in request.headers.get("Accept", "").lower()

@@ -16,13 +16,13 @@ from errors import NotFound, ReauthenticationRequired, Refusal, ValidationFailed
 from extensions import client_address, settings
 from flows import entry
 from resources import answers, carriage, json_gate, problems, upload
+from resources.audience import FORM
 from resources.contract import Access, Body, Contract, Nothing
 from resources.fields import NEEDED
 from services.client import Client
 from services.sessions import SignedIn
 from services.tokens import ACCESS, REFRESH, Claims
 
-FORM = "application/x-www-form-urlencoded"
 FORWARDED = ("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
 TRIES = 4
 """How often a call is run that the database refused for the sake of another one."""

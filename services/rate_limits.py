@@ -42,8 +42,8 @@ class Standing:
 class RouteLimits:
     """The limits of one route, as `5 per minute;50 per hour`; an empty text is no limit.
 
-    `always`: for each client. `default`: for each client too, where no live session calls. `signed_in`: for each session in place of
-    the default, over all routes.
+    `always`: for each client. `default`: for each client too, where no live session calls. `signed_in`: for each session instead,
+    over all routes.
     """
 
     def __init__(self, storage: Storage, route: str, *, always: str = "", default: str = "", signed_in: str = "") -> None:
@@ -53,7 +53,7 @@ class RouteLimits:
         self.by_session = _shortest_first(_windows(here, always) | _windows("session {session}", signed_in))
 
     def count(self, client: str, session: str | None = None) -> Standing | None:
-        """Counts one more call; one that a limit refuses is not held against the longer limits. None where there is no limit."""
+        """Counts one more call; one that a limit refuses is not held against longer limits. None where there is no limit."""
         told: tuple[str, int, RateLimitItem] | None = None
         for name, item in self.by_session if session else self.by_client:
             key = name.format(client=client, session=session)

@@ -69,7 +69,7 @@ def _signs_up(door: Service, mail_server: MailServer) -> str:
 
 def _looks_at_the_link_as_a_scanner_does(door: Service, link: str) -> None:
     """A browser's GET and HEAD, again and again, change nothing."""
-    kinds = (BROWSER, {"User-Agent": "Mozilla/5.0", "Accept": "*/*"}, {"Sec-Fetch-Mode": "navigate", "Accept": "*/*"})
+    kinds = (BROWSER, {"User-Agent": "scan", "Accept": "text/html"}, {"Sec-Fetch-Mode": "navigate", "Accept": "*/*"})
     for headers in kinds:
         for _ in range(5):
             assert call(door, "GET", link, headers=headers).status == 200

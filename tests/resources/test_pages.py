@@ -11,11 +11,11 @@ from tests.resources.problem import code_of
 
 LOOKERS: dict[str, tuple[str, dict[str, str]]] = {
     "a browser": ("GET", BROWSER),
-    "a scanner as a browser": ("GET", {"User-Agent": "Mozilla/5.0 (compatible; scan)", "Accept": "*/*"}),
-    "a scanner without Accept": ("GET", {"User-Agent": "Mozilla/5.0"}),
-    "a browser's fetch": ("GET", {"User-Agent": "odd", "Accept": "*/*", "Sec-Fetch-Mode": "navigate"}),
+    "a scanner as a browser": ("GET", {"User-Agent": "Mozilla/5.0 (compatible; scan)", "Accept": "text/html,*/*;q=0.8"}),
+    "a browser that navigates": ("GET", {"User-Agent": "odd", "Accept": "*/*", "Sec-Fetch-Mode": "navigate"}),
+    "one who navigates to JSON": ("GET", {"Accept": "application/json", "Sec-Fetch-Mode": "navigate"}),
     "one who wants HTML": ("GET", {"User-Agent": "curl/8", "Accept": "text/html,*/*;q=0.8"}),
-    "one who wants text": ("GET", {"User-Agent": "curl/8", "Accept": "text/plain"}),
+    "one who wants HTML or JSON": ("GET", {"User-Agent": "curl/8", "Accept": "application/json, text/html"}),
     "a HEAD": ("HEAD", {}),
     "a HEAD of an API client": ("HEAD", {"Accept": "application/json", "User-Agent": "curl/8"}),
     "a preflight": ("OPTIONS", {"Accept": "application/json"}),
@@ -23,6 +23,12 @@ LOOKERS: dict[str, tuple[str, dict[str, str]]] = {
 API_CLIENTS: list[dict[str, str]] = [
     {"Accept": "application/json"},
     {"Accept": "application/json", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "cors"},
+    {"Accept": "*/*", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"},
+    {"Accept": "text/html", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Mode": "cors"},
+    {"Accept": "text/html", "User-Agent": "Mozilla/5.0", "Sec-Fetch-Site": "none"},
+    {"Accept": "*/*", "User-Agent": "Mozilla/5.0"},
+    {"User-Agent": "Mozilla/5.0"},
+    {"Accept": "text/plain"},
     {"Accept": "*/*", "User-Agent": "curl/8"},
     {"User-Agent": "python-requests/2"},
     {},
@@ -65,6 +71,40 @@ def test_an_api_clients_get_confirms(door: Door, link: str, headers: dict[str, s
     assert (answer.status_code, set(answer.get_json())) == (200, {"message"})
     assert confirmed(door)
     assert code_of(door.get(link, headers=headers)) == "invalid_token"
+
+
+JSON_BODY = {"data": "{}", "content_type": "application/json"}
+FORM_BODY = {"data": "", "content_type": "application/x-www-form-urlencoded"}
+FETCH = {"User-Agent": "Mozilla/5.0", "Accept": "*/*", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [(FETCH, {}), (FETCH, JSON_BODY), (BROWSER, JSON_BODY), ({"User-Agent": "Mozilla/5.0"}, {})],
+    ids=["fetch", "fetch with JSON", "JSON that accepts HTML", "no Accept"],
+)
+def test_a_post_by_fetch_or_with_json_is_an_api_clients(
+    door: Door, link: str, headers: dict[str, str], body: dict[str, str]
+) -> None:
+    answer = door.post(link, headers=headers, **body)
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert confirmed(door)
+    again = door.post(link, headers=headers, **body)
+    assert (again.status_code, again.mimetype) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}, FETCH], ids=["bare", "JSON accepted", "fetch"])
+def test_a_forms_body_is_a_pages_and_needs_its_csrf_token(door: Door, link: str, headers: dict[str, str]) -> None:
+    answer = door.post(link, headers=headers, **FORM_BODY)
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert not confirmed(door)
+
+
+def test_the_start_page_sends_only_page_requests_on(door: Door) -> None:
+    for headers in (BROWSER, {"Sec-Fetch-Mode": "navigate", "Accept": "*/*"}):
+        assert door.get("/", headers=headers).status_code == 302
+    for headers in API_CLIENTS:
+        assert door.get("/", headers=headers).get_json()["docs"].endswith("/docs")
 
 
 def test_the_button_confirms_once(door: Door, link: str) -> None:
