@@ -8,8 +8,8 @@ FORM = "application/x-www-form-urlencoded"
 def is_api_client(request: Request) -> bool:
     """Everything but a page request, and that is what a browser navigates to, or a hosted form's body.
 
-    Browsers say whether they navigate (Fetch Metadata); a caller that does not say so asks for a page by naming HTML. So fetch()
-    is an API client whatever it accepts. HEAD is answered as a page's GET, which runs nothing.
+    Browsers say whether they navigate (Fetch Metadata); a caller that does not say so asks for a page by naming HTML. So
+    fetch() is an API client whatever it accepts. HEAD is answered as a page's GET, which runs nothing.
     """
     if request.method == "HEAD":
         return False

@@ -42,8 +42,8 @@ class Standing:
 class RouteLimits:
     """The limits of one route, as `5 per minute;50 per hour`; an empty text is no limit.
 
-    `always`: for each client. `default`: for each client too, where no live session calls. `signed_in`: for each session instead,
-    over all routes.
+    `always`: for each client. `default`: for each client too, where no live session calls. `signed_in`: for each session
+    instead, over all routes.
     """
 
     def __init__(self, storage: Storage, route: str, *, always: str = "", default: str = "", signed_in: str = "") -> None:
