@@ -21,6 +21,7 @@ from sqlalchemy import (
     Update,
     and_,
     case,
+    event,
     inspect,
     select,
 )
@@ -129,8 +130,9 @@ def in_transaction() -> bool:
 
 @dataclass
 class _Work:
-    """What goes with one unit of work: facts that are kept either way, and what is done once it is settled."""
+    """What goes with one unit of work: what must hold when it begins, facts that are kept either way, what is done at its end."""
 
+    first: Callable[[], object] | None = None
     facts: list[Base] = field(default_factory=list)
     if_kept: list[Callable[[], object]] = field(default_factory=list)
     if_lost: list[Callable[[], object]] = field(default_factory=list)
@@ -152,16 +154,20 @@ def afterwards(*, if_kept: Callable[[], object] | None = None, if_lost: Callable
 
 
 @contextmanager
-def unit_of_work() -> Iterator[None]:
-    """Everything inside is committed together, or nothing but the ledger. It begins at the first statement."""
-    work, committing = _Work(), False
+def unit_of_work(first: Callable[[], object] | None = None) -> Iterator[None]:
+    """Everything inside is committed together, or nothing but the ledger. It begins at the first statement.
+
+    `first` runs inside the transaction, before that statement; what it raises rolls everything back.
+    """
+    work, committing = _Work(first), False
     token = _work.set(work)
     try:
         yield
         if work.facts:
             db.session.add_all(work.facts)
-        committing = True
         if db.session.registry.has():
+            db.session.flush()
+            committing = True
             db.session.commit()
     except BaseException:
         db.session.rollback()
@@ -173,6 +179,15 @@ def unit_of_work() -> Iterator[None]:
     finally:
         _work.reset(token)
         db.session.remove()
+
+
+@event.listens_for(db.session, "do_orm_execute")
+@event.listens_for(db.session, "before_flush")
+def _check_first(*what: object) -> None:
+    work = _work.get(None)
+    if work is not None and (first := work.first):
+        work.first = None
+        first()
 
 
 def _settle(actions: list[Callable[[], object]]) -> None:

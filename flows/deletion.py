@@ -32,5 +32,6 @@ def _check(signed_in: SignedIn, password: str | None, client: Client) -> None:
     if not right:
         audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
         raise InvalidCredentials("This is not your password.")
-    users.lock(account.id)
+    if not users.is_unchanged(account):
+        raise InvalidCredentials("Your account was changed a moment ago.")
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))

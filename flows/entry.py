@@ -1,5 +1,6 @@
 """Coming in with a token."""
 
+from errors import ReauthenticationRequired
 from services import factors, sessions, tokens
 from services.sessions import SignedIn
 from services.tokens import Claims
@@ -15,6 +16,14 @@ def check(claims: Claims) -> SignedIn:
     return sessions.check(claims)
 
 
-def step_ups(signed_in: SignedIn) -> tuple[str, ...]:
-    """By which means this person can prove himself anew."""
-    return factors.step_ups(signed_in.account)
+def require_fresh(signed_in: SignedIn) -> None:
+    """Raises ReauthenticationRequired unless the token tells of a recent sign-in."""
+    if not signed_in.is_fresh:
+        raise ReauthenticationRequired(factors.step_ups(signed_in.account))
+
+
+def check_again(claims: Claims, *, fresh: bool) -> None:
+    """The same judgement when the call begins to write; raises what it raised then, or would have."""
+    signed_in = sessions.hold(claims)
+    if fresh:
+        require_fresh(signed_in)

@@ -1,27 +1,111 @@
-"""The one gate through which a JSON body comes in (RFC 8259, RFC 7493)."""
+"""The one gate through which a body comes in, and what JSON may be (RFC 8259, RFC 7493)."""
 
 import json
 import re
-from typing import Any
+from threading import BoundedSemaphore
+from types import TracebackType
+from typing import Any, Self
 
 from flask import request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
-from errors import MalformedJson, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from errors import Busy, MalformedJson, PayloadTooLarge, Refusal, UnsupportedMediaType, ValidationFailed
 
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 32
 PIECE = 64 * 1024
-STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
-"""An unclosed one counts as well: looking for its end again from every quote would take seconds."""
+LARGE_AT_ONCE = 2
+SECONDS = 30
+"""For a body of up to 64 KiB; a larger one has a second more for each 64 KiB that it declares."""
+EXTEND = "latchkey.extend"
+"""Where the server leaves a function that allows so many seconds more for reading."""
+STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+STRINGS = re.compile(rb"%b?" % STRING, re.DOTALL)
+"""An unclosed one counts as well. Possessive: a backtracking pattern keeps a state for each character, 150 bytes of it."""
+_large = BoundedSemaphore(LARGE_AT_ONCE)
 
 
-def body() -> dict[str, Any]:
-    """The request's JSON object; an empty body is `{}`. Raises MalformedJson, UnsupportedMediaType and the like."""
-    if request.headers.get("Content-Encoding"):
-        raise UnsupportedMediaType
-    return parsed(read(MOST_BYTES))
+class Incoming:
+    """A request's body. Up to 64 KiB of it are read at once, before the token is judged: else whoever holds the body back
+    acts on a judgement of long ago. What is larger is read when somebody asks for it, so once the token was accepted.
+    """
+
+    def __init__(self) -> None:
+        self.raw = b""
+        self.is_whole = False
+        self.is_large = False
+        self.fault: Refusal | None = None
+        if request.method in ("GET", "HEAD"):
+            self.is_whole = True
+        elif (request.content_length or 0) <= MOST_BYTES:
+            self._begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.is_large:
+            _large.release()
+
+    def _begin(self) -> None:
+        request.max_content_length = None  # here it is counted
+        try:
+            self.raw = _read(MOST_BYTES + 1)
+        except Refusal as refusal:
+            self.fault = refusal  # the token is judged first
+        self.is_whole = len(self.raw) <= MOST_BYTES
+
+    def bytes(self, most: int = MOST_BYTES) -> bytes:
+        """The whole body; one that is cut short or grows past the limit is refused, not shortened.
+
+        Raises MalformedJson, PayloadTooLarge, and Busy where there are two large ones already.
+        """
+        declared = request.content_length
+        if self.fault:
+            raise self.fault
+        if (declared or 0) > most or (not self.is_whole and most <= MOST_BYTES):
+            raise PayloadTooLarge
+        if not self.is_whole:
+            self._finish(most, declared or 0)
+        if declared is not None and len(self.raw) < declared:
+            raise MalformedJson
+        return self.raw
+
+    def _finish(self, most: int, declared: int) -> None:
+        self.is_large = _large.acquire(blocking=False)
+        if not self.is_large:
+            raise Busy
+        request.environ.get(EXTEND, lambda seconds: None)(SECONDS + declared // MOST_BYTES)
+        request.max_content_length = None
+        self.raw += _read(most + 1 - len(self.raw))
+        self.is_whole = True
+        if len(self.raw) > most:
+            raise PayloadTooLarge
+
+    def json(self) -> dict[str, Any]:
+        """The request's JSON object; an empty body is `{}`. Raises MalformedJson, UnsupportedMediaType and the like."""
+        if request.headers.get("Content-Encoding"):
+            raise UnsupportedMediaType
+        return parsed(self.bytes())
+
+    def keep_for_form(self) -> None:
+        """So that Flask finds the form's fields in what was read."""
+        vars(request)["_cached_data"] = self.bytes()
+
+
+def _read(most: int) -> bytes:
+    """So many bytes, or all there are."""
+    pieces, left = [], most  # in one go the buffer would be copied as it grows
+    try:
+        while left and (piece := request.stream.read(min(PIECE, left))):
+            pieces.append(piece)
+            left -= len(piece)
+    except RequestEntityTooLarge as error:
+        raise PayloadTooLarge from error
+    except (ClientDisconnected, OSError, ParseException) as error:
+        raise MalformedJson from error
+    return b"".join(pieces)
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
@@ -36,20 +120,32 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def read(most: int) -> bytes:
-    """The whole body; one that is cut short or grows past the limit is refused, not shortened."""
-    if (request.content_length or 0) > most:
+def parsed_around(field: str, raw: bytes) -> dict[str, Any]:
+    """The object, in which one string may be long: that of this field. All the rest is bounded before it is parsed.
+
+    Raises PayloadTooLarge where the rest is larger.
+    """
+    if len(raw) <= MOST_BYTES:
+        return parsed(raw)
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    name = re.compile(rb'"%b"[ \t\r\n]*+:[ \t\r\n]*+(?=")' % field.encode())
+    found = name.search(raw, 0, MOST_BYTES)
+    long = re.compile(STRING, re.DOTALL).match(raw, found.end()) if found else None
+    if long is None or len(raw) - len(long[0]) > MOST_BYTES:
         raise PayloadTooLarge
-    request.max_content_length = most + 1
+    rest = parsed(raw[: long.start()] + b"null" + raw[long.end() :])
+    if rest.get(field, "") is None:
+        rest[field] = _text(long[0])
+    return rest
+
+
+def _text(literal: bytes) -> str:
     try:
-        raw = b"".join(iter(lambda: request.stream.read(PIECE), b""))  # in one go the buffer would be copied as it grows
-    except (ClientDisconnected, OSError, ParseException) as error:
+        found: str = json.loads(literal)
+    except ValueError as error:
         raise MalformedJson from error
-    if len(raw) > most:
-        raise PayloadTooLarge
-    if request.content_length is not None and len(raw) < request.content_length:
-        raise MalformedJson
-    return raw
+    return found
 
 
 def _parsed(raw: bytes) -> Any:

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from database import unit_of_work, was_refused_for_concurrency
-from errors import NotFound, ReauthenticationRequired, Refusal, ValidationFailed
+from errors import NotFound, Refusal, ValidationFailed
 from extensions import client_address, settings
 from flows import entry
-from resources import answers, carriage, json_gate, problems, upload
+from resources import answers, carriage, problems, upload
 from resources.audience import FORM
 from resources.contract import Access, Body, Contract, Nothing
 from resources.fields import NEEDED
+from resources.json_gate import Incoming
 from services.client import Client
 from services.sessions import SignedIn
 from services.tokens import ACCESS, REFRESH, Claims
@@ -60,6 +61,7 @@ class Resource(flask_restful.Resource):
     over_http: ClassVar[bool] = False
     signed_in: SignedIn
     claims: Claims
+    wants_fresh = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -81,19 +83,20 @@ class Resource(flask_restful.Resource):
         name = request.method.lower()
         method = getattr(self, name, None) or self.get
         declared: Contract = method.contract
-        given = self._enter(name if hasattr(self, name) else "get", declared)
-        for attempt in range(TRIES):
-            try:
-                with unit_of_work():
-                    outcome = method(*given, **path)
-                return _shaped(outcome, declared)
-            except DBAPIError as error:
-                if attempt == TRIES - 1 or not was_refused_for_concurrency(error):
-                    raise
-                time.sleep(0.02 * 2**attempt)
+        with Incoming() as incoming:
+            given = self._enter(name if hasattr(self, name) else "get", declared, incoming)
+            for attempt in range(TRIES):
+                try:
+                    with unit_of_work(self._check_again if hasattr(self, "claims") else None):
+                        outcome = method(*given, **path)
+                    return _shaped(outcome, declared)
+                except DBAPIError as error:
+                    if attempt == TRIES - 1 or not was_refused_for_concurrency(error):
+                        raise
+                    time.sleep(0.02 * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _enter(self, method: str, declared: Contract) -> list[Body | None]:
+    def _enter(self, method: str, declared: Contract, incoming: Incoming) -> list[Body | None]:
         access = self.access_of(method)
         if access is Access.DEVELOPMENT:
             refuse_outsiders()
@@ -103,11 +106,12 @@ class Resource(flask_restful.Resource):
             self.require_fresh()
         if declared.query and request.method in ("GET", "HEAD"):
             return [_parsed(declared.query, _parameters())]
-        if declared.body is None or request.method in ("GET", "HEAD"):
+        if request.method in ("GET", "HEAD"):
             return []
-        if declared.form and request.mimetype == FORM:
-            return [None]
-        given = upload.body(declared.upload) if declared.upload else json_gate.body()
+        if declared.body is None or (declared.form and request.mimetype == FORM):
+            incoming.keep_for_form()
+            return [] if declared.body is None else [None]
+        given = upload.body(incoming, declared.upload) if declared.upload else incoming.json()
         body = _parsed(declared.body, given)
         return [] if declared.body is Nothing else [body]
 
@@ -127,9 +131,13 @@ class Resource(flask_restful.Resource):
         return hasattr(self, "signed_in")
 
     def require_fresh(self) -> None:
-        """Raises ReauthenticationRequired unless the token tells of a recent sign-in."""
-        if not self.signed_in.is_fresh:
-            raise ReauthenticationRequired(entry.step_ups(self.signed_in))
+        """Raises ReauthenticationRequired unless the token tells of a recent sign-in, now and when the call begins to write."""
+        self.wants_fresh = True
+        entry.require_fresh(self.signed_in)
+
+    def _check_again(self) -> None:
+        """Whoever came in by a token writes nothing once its session has ended, however long the call has taken until then."""
+        entry.check_again(self.claims, fresh=self.wants_fresh)
 
 
 @dataclass(frozen=True, slots=True)

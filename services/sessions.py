@@ -239,3 +239,13 @@ def end_presented(client: Client) -> None:
             continue
         if end(row.id, "logout"):
             audit.record("signed_out", client, user_id=row.user_id, session_id=row.id)
+
+
+def hold(claims: Claims) -> SignedIn:
+    """Judges the session again, first of all in a transaction; until that ends, nothing that takes the account's lock ends it.
+
+    `check` may be long ago by now: the call waited for its body, for a password hash, for a picture. The lock comes first, so
+    that on MariaDB the transaction sees what was committed while it waited. Raises what `check` does.
+    """
+    users.lock(claims.user_id)
+    return check(claims)
