@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from errors import Refusal
 
@@ -29,10 +29,20 @@ class Body(BaseModel):
     """A request body: strict types, and no field that the call does not know.
 
     `examples`: whole bodies by what they are for; without any, one is made of the examples of the fields that are needed.
+    An empty text in an optional field counts as null, since forms send what a person left empty; `kept_empty` names exceptions.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
     examples: ClassVar[Examples] = {}
+    kept_empty: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_texts(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not any(isinstance(value, str) and not value for value in given.values()):
+            return given
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()} - set(cls.kept_empty)
+        return {name: None if value == "" and name in optional else value for name, value in given.items()}
 
     @classmethod
     def worked_examples(cls) -> dict[str, dict[str, Any]]:

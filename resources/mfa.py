@@ -38,6 +38,7 @@ class RecoveryCodes(BaseModel):
 
 class SetUpBody(Body):
     examples: ClassVar[Examples] = {"Begin": {}, "Turn it on": {"mfa_code": "123456"}}
+    kept_empty = ("mfa_code",)  # a code that was forgotten must not begin another set-up
     mfa_code: MfaCode | None = None
 
 
