@@ -1,4 +1,4 @@
-"""granian, embedded. Behind a proxy only: it waits for slow bodies, and takes `X_Forwarded_For` for `X-Forwarded-For`.
+"""granian, embedded. Behind a proxy only: it takes `X_Forwarded_For` for `X-Forwarded-For`.
 
 A worker that ends may close a connection that it has accepted and not read yet: the proxy must ask again.
 """
@@ -15,7 +15,7 @@ from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer
 
 from config import Settings
-from servers import master
+from servers import body_timeouts, master
 from servers.master import Crew
 
 BOOT_SECONDS = 60
@@ -67,7 +67,7 @@ class _Server(MPServer):
         app = self.crew.load()
         if told:
             sys.exit()
-        return app
+        return body_timeouts.Watch(self.settings.port).around(app)
 
     def _init_shared_socket(self) -> None:
         # With a listener for each worker, what waits at one that ends is lost.

@@ -2,19 +2,39 @@
 
 import atexit
 import os
+import select
 import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
+from gunicorn.http.errors import (  # type: ignore[attr-defined]
+    ExpectationFailed,
+    InvalidResponseHeader,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    ParseException,
+)
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from config import Settings
 from servers import master
 from servers.master import Crew
+
+STATUSES: dict[type[Exception], int] = {
+    InvalidResponseHeader: 500,  # the app's fault, though its base is a client's
+    LimitRequestLine: 414,
+    LimitRequestHeaders: 431,
+    ExpectationFailed: 417,
+    ParseException: 400,
+}
 
 
 def run(settings: Settings) -> None:
@@ -106,10 +126,57 @@ class _Master(Arbiter):
             self.spawn_worker()
 
 
+class _Line(socket.socket):
+    """A connection that waits for its client only so long: for the next byte, and for the whole request.
+
+    The time for the whole request begins when the connection was accepted, not when a thread takes it up, so that those who
+    wait in the queue behind slow clients need not wait as long again.
+    """
+
+    deadline = 0.0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        bounds = [master.SILENCE_SECONDS - master.silence(self), self.deadline - time.monotonic(), self.gettimeout()]
+        readable = select.poll()
+        readable.register(self, select.POLLIN)
+        if not readable.poll(max(0.0, min(bound for bound in bounds if bound is not None)) * 1000):
+            raise NoMoreData
+        return super().recv(size, flags)
+
+    def extend(self, seconds: float) -> None:
+        self.deadline = time.monotonic() + seconds
+
+
 class _Worker(ThreadWorker):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.born = time.monotonic()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A connection that is accepted, or that has been kept and has something to read."""
+        if not isinstance(conn.sock, _Line):
+            conn.sock = _Line(fileno=conn.sock.detach())
+        conn.sock.extend(master.WHOLE_SECONDS)
+        super().enqueue_req(conn)
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        inner = self.wsgi
+
+        def extendable(environ: Any, start_response: Any) -> Any:
+            environ[master.EXTEND] = environ["gunicorn.socket"].extend
+            return inner(environ, start_response)
+
+        self.wsgi = extendable
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What gunicorn refuses by itself has the shape of every other error."""
+        status = next((status for kind, status in STATUSES.items() if isinstance(exc, kind)), 500)
+        if status == 500:
+            self.log.exception("a request cannot be handled")
+        with suppress(OSError):
+            crew: Crew = vars(self.app)["crew"]
+            write_nonblock(client, crew.problem(status))
 
 
 def _serves(one: _Worker) -> bool:

@@ -5,6 +5,8 @@ import mmap
 import multiprocessing
 import os
 import signal
+import socket
+import struct
 import sys
 import time
 from types import ModuleType
@@ -24,6 +26,12 @@ LAST_SECONDS = 30
 PAUSE_SECONDS = 2
 """Before a worker that cannot load ends, and the next one tries."""
 TRIAL_SECONDS = 300
+SILENCE_SECONDS, WHOLE_SECONDS = 10, 30
+"""How long a worker waits for a request: for its next byte, and for all of its head and a body of 64 KiB."""
+EXTEND = "latchkey.extend"
+"""Where a request's environment has a function that allows so many seconds more, for a larger body."""
+TCP_INFO = struct.Struct("=52xI72xQ")
+"""Of Linux's `struct tcp_info`: how long ago the last byte came, in milliseconds, and how many have come."""
 log = logging.getLogger("latchkey")
 
 
@@ -66,9 +74,30 @@ class Crew:
         if self.work:
             self.work.end()
 
+    def problem(self, status: int) -> bytes:
+        """A whole answer to a request that never reaches the app."""
+        return self.work.problem(status) if self.work else b""
+
     def flush(self) -> None:
         if self.work:
             self.work.flush()
+
+
+def silence(line: socket.socket) -> float:
+    """For how many seconds nothing has come by this connection, also while nobody was reading."""
+    return _tcp_info(line)[0] / 1000
+
+
+def received(line: socket.socket) -> int:
+    """How many bytes have come by this connection."""
+    return _tcp_info(line)[1]
+
+
+def _tcp_info(line: socket.socket) -> tuple[int, int]:
+    if sys.platform != "linux" or line.family == socket.AF_UNIX:
+        return 0, 0
+    last, count = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
+    return last, count
 
 
 def accepts_what_is_new() -> bool:

@@ -1,16 +1,21 @@
 """What a worker does whichever server it belongs to. Only workers import this: it is the code of the moment they are made."""
 
+import json
 import logging
 import os
 import sys
 import time
+from http import HTTPStatus
 
-from flask import Flask
+from flask import Flask, g
 
 import jobs
 import schema
 from app import create_app
 from database import was_lost
+from errors import InternalError, MalformedJson
+from resources import problems
+from services import mint
 
 DATABASE_SECONDS = 30
 """How long a start waits for the database."""
@@ -31,6 +36,22 @@ class Work:
         """Activity first: a job in the middle of a slow letter may be given no time to end."""
         self.flush()
         jobs.stop(self.app, self.scheduler)
+
+    def problem(self, status: int) -> bytes:
+        """The whole answer to a request that the server refuses by itself."""
+        kind = InternalError() if status >= 500 else MalformedJson("The request line, a header or the body cannot be read.")
+        with self.app.app_context():
+            g.request_id = mint.identifier()
+            body = json.dumps(problems.document(kind) | {"status": status}).encode()
+            head = {
+                "Content-Type": "application/problem+json",
+                "Content-Length": str(len(body)),
+                "Cache-Control": "no-store",
+                "X-Request-ID": g.request_id,
+                "Connection": "close",
+            }
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in head.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
     def flush(self) -> None:
         jobs.flush_activity(self.app)

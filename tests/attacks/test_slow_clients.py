@@ -1,0 +1,85 @@
+"""Clients that send half a request and keep the line: the service still answers everybody else. Without a proxy before it."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+
+from tests.attacks import doors
+from tests.attacks.doors import call
+from tests.parts.ports import LOOPBACK
+from tests.parts.service import Service
+from tests.parts.smtp import MailServer
+
+SLOW = 40
+ANSWERS_WITHIN = 35
+HEAD = f"POST /login HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\n"
+HALVES = {
+    "heads": HEAD.encode(),
+    "bodies": f"{HEAD}Content-Length: 50\r\n\r\n{{".encode(),
+    "chunked bodies": f"{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\n{{".encode(),
+}
+SERVERS = ("gunicorn", "granian")
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def door(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, smtp: dict[str, str], mail_server: MailServer
+) -> Iterator[Service]:
+    mail_server.clear()
+    own = {
+        "FLASK_ENV": "production",
+        "BCRYPT_LOG_ROUNDS": "10",
+        "WEB_CONCURRENCY": "1",
+        "WEB_THREADS": "4",
+        "SERVER": str(request.param),
+    }
+    folder = tmp_path_factory.mktemp("slow")
+    own["UPLOAD_FOLDER"] = str(folder)
+    with doors.service(f"sqlite:///{folder / 'slow.db'}", smtp, **own) as running:
+        doors.account(running, mail_server, "ada")
+        yield running
+
+
+@contextmanager
+def held(door: Service, sent: bytes, count: int = SLOW) -> Iterator[list[socket.socket]]:
+    """So many connections, each with half a request."""
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(socket.create_connection((LOOPBACK, door.port), timeout=ANSWERS_WITHIN)) for _ in range(count)
+        ]
+        for line in lines:
+            line.sendall(sent)
+        yield lines
+
+
+def said(line: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    received = b""
+    with suppress(OSError):
+        while piece := line.recv(65536):
+            received += piece
+    return received
+
+
+@pytest.mark.parametrize("what", HALVES)
+def test_forty_half_sent_requests_keep_nobody_waiting_for_long(
+    door: Service, what: str, request: pytest.FixtureRequest
+) -> None:
+    if what == "chunked bodies" and not request.config.getoption("--long"):
+        pytest.skip("by --long")
+    with held(door, HALVES[what]) as lines:
+        began = time.monotonic()
+        line = doors.connected(door, ANSWERS_WITHIN)
+        answer = call(line, "GET", "/healthz")
+        waited = time.monotonic() - began
+        answers = [said(line) for line in lines]
+        ended = time.monotonic() - began
+    print(
+        f"\n{SLOW} half-sent {what}: /healthz answers after {waited:.1f} s, the last connection is closed after {ended:.1f} s"
+    )
+    assert answer.status == 200
+    assert all(b" 200 " not in answer for answer in answers)
+    assert ended < ANSWERS_WITHIN
