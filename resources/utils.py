@@ -84,6 +84,8 @@ class Resource(flask_restful.Resource):
         method = getattr(self, name, None) or self.get
         declared: Contract = method.contract
         with Incoming() as incoming:
+            if incoming.raw:
+                request.environ.pop(PRESENTED, None)  # judged for its limit, before this body had come
             given = self._enter(name if hasattr(self, name) else "get", declared, incoming)
             for attempt in range(TRIES):
                 try:

@@ -218,7 +218,7 @@ def end_everybodys(reason: str) -> int:
 
 
 def end_idle() -> int:
-    """Ends every session without activity; returns how many. Each UPDATE is its own claim: a second one finds none."""
+    """Ends every session without activity; returns how many."""
     idle = and_(Session.ended_at.is_(None), Session.last_activity <= clock.now() - activity.idle_after())
     end_them = update(Session).values(ended_at=clock.now(), end_reason="idle")
     return in_pieces(end_them, idle, Session.ended_at, Session.last_activity)
@@ -244,8 +244,8 @@ def end_presented(client: Client) -> None:
 def hold(claims: Claims) -> SignedIn:
     """Judges the session again, first of all in a transaction; until that ends, nothing that takes the account's lock ends it.
 
-    `check` may be long ago by now: the call waited for its body, for a password hash, for a picture. The lock comes first, so
-    that on MariaDB the transaction sees what was committed while it waited. Raises what `check` does.
+    `check` may be long ago by now: the call waited for a password hash, for a picture. The lock comes first, so that on
+    MariaDB the transaction sees what was committed meanwhile. Raises what `check` does.
     """
     users.lock(claims.user_id)
     return check(claims)
