@@ -10,7 +10,20 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from machine import processors
-from setting_kinds import Boolean, Database, LimitStorage, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
+from setting_kinds import (
+    Boolean,
+    Database,
+    LimitStorage,
+    Names,
+    Origins,
+    Paths,
+    Prompt,
+    Ring,
+    Seconds,
+    TokenLocation,
+    TrustedFor,
+    WebAddress,
+)
 
 ROOT = Path(__file__).resolve().parent
 GMAIL = "smtp.gmail.com"
@@ -30,6 +43,7 @@ class Provider(BaseModel):
     client_id: str = Field(min_length=1)
     client_secret: str = Field(min_length=1, repr=False)
     discovery_url: WebAddress
+    prompt: Prompt = "select_account"
 
 
 class Settings(BaseModel):
@@ -116,6 +130,15 @@ class Settings(BaseModel):
     oidc_providers: Names = Field(
         ("google",),
         description="providers at `/auth/<name>`; each but `google` has `OIDC_<NAME>_CLIENT_ID`, `…_SECRET`, `…_DISCOVERY_URL`",
+    )
+    oidc_google_prompt: Prompt = Field(
+        "select_account",
+        description="what the provider asks before each sign-in: `select_account`, `login`, `consent`; empty: its own choice. "
+        "Others: `OIDC_<NAME>_PROMPT`",
+    )
+    oidc_trusted_for: TrustedFor = Field(
+        (),
+        description="`google:gmail.com,…`: providers trusted to link an existing account of that domain without further proof",
     )
     oidc: dict[str, Provider] = Field({}, exclude=True, description="what `environment` gathered of all providers")
 

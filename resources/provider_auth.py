@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 from errors import (
     InvalidToken,
     LastSignInMethod,
+    LinkProofRequired,
     NotFound,
+    OauthCancelled,
     OauthFailed,
     ProviderAlreadyLinked,
     ProviderNotConfigured,
@@ -29,7 +31,8 @@ from resources.utils import Resource
 from services import mint
 from services.providers import Person
 
-COOKIE_SECONDS = 600
+COOKIE_SECONDS = 1260
+"""Ten minutes at the provider, one for the page's code, and ten to prove whose account it is: all in one browser."""
 PORTS = {"http": 80, "https": 443}
 A_CODE = "bT9kQ2mZ4uWc0QnT6Vb1yKfR8sXeJ2hLd5pGa9oIi3U"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -58,10 +61,10 @@ class ProviderDeparture(Resource):
             # The cookie must be set where the provider sends the browser back to. A proxy may hide the host: not for ever.
             asked = query.model_dump(exclude_none=True) | {"here": "1"}
             return answers.redirect(f"{settings().address}/auth/{provider}?{urlencode(asked)}")
-        browser = _browser() or mint.secret()
-        answer = answers.redirect(provider_sign_in.depart(provider, browser, query.state, query.ticket))
+        secret = browser() or mint.secret()
+        answer = answers.redirect(provider_sign_in.depart(provider, secret, query.state, query.ticket))
         secure = settings().over_https
-        answer.set_cookie(_cookie(), browser, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/")
+        answer.set_cookie(_cookie(), secret, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/")
         return answer
 
 
@@ -98,7 +101,7 @@ class ProviderArrival(Resource):
 
     @contract(
         answer=answers.TokenAnswer,
-        refuses=(*SIGN_IN_REFUSALS, SignupClosed, ProviderAlreadyLinked, *BROKEN),
+        refuses=(*SIGN_IN_REFUSALS, LinkProofRequired, SignupClosed, ProviderAlreadyLinked, OauthCancelled, *BROKEN),
         also={302: "A code, or what went wrong, for the page at FRONTEND_URL."},
     )
     def get(self, provider: str) -> answers.TokenAnswer | Refusal | Response:
@@ -111,14 +114,15 @@ class ProviderArrival(Resource):
         if visit.link:
             code = provider_sign_in.code_for(person, visit, self.client)
             return answers.json(ExchangeCode(code=code, message="Send this to /auth/exchange with your token."))
-        return answers.outcome(provider_sign_in.sign_in(person, self.client), "Signed in.")
+        return answers.outcome(provider_sign_in.sign_in(person, browser(), self.client), "Signed in.")
 
     def _arrived(self, provider: str) -> tuple[Visit, Person]:
         """Once for each request: the visit and its code are good once, also where the database wants the call again."""
         if self.visit is None:
-            self.visit = provider_sign_in.come_back(provider, _browser() or "", request.args.get("state", ""))
+            self.visit = provider_sign_in.come_back(provider, browser() or "", request.args.get("state", ""))
         if self.person is None:
             given = request.args
+            provider_sign_in.check_consent(provider, given.get("error"))
             self.person = provider_sign_in.identify(provider, self.visit, given.get("code"), given.get("iss"))
         return self.visit, self.person
 
@@ -158,12 +162,12 @@ class Exchange(Resource):
     @contract(
         body=ExchangeBody,
         answer=answers.TokenAnswer,
-        refuses=(InvalidToken, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
+        refuses=(InvalidToken, LinkProofRequired, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
         also={204: "The link is made."},
     )
     def post(self, body: ExchangeBody) -> answers.TokenAnswer | Refusal | Response:
         """Exchange the code of a provider sign-in for tokens; or make the link (204), with the token of its session."""
-        found = provider_sign_in.exchange(body.code, self.signed_in if self.is_signed_in else None, self.client)
+        found = provider_sign_in.exchange(body.code, self.signed_in if self.is_signed_in else None, browser(), self.client)
         return answers.empty() if found is None else answers.outcome(found, "Signed in.")
 
 
@@ -181,7 +185,7 @@ def _cookie() -> str:
     return "__Host-latchkey_visit" if settings().over_https else "latchkey_visit"
 
 
-def _browser() -> str | None:
-    """The secret that ties a visit to this browser; kept over several tabs."""
+def browser() -> str | None:
+    """The secret that ties a visit to this browser, where it came along; kept over several tabs."""
     found = request.cookies.get(_cookie(), "")
     return found if SECRET.fullmatch(found) else None

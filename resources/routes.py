@@ -3,6 +3,7 @@
 from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.front_end import FrontEnd, FrontEndFile, FrontEndScreen
+from resources.link_proof import LinkCode, LinkProof
 from resources.mailbox import Mailbox
 from resources.metrics import Metrics
 from resources.mfa import Mfa, RecoveryCodeSet
@@ -51,6 +52,8 @@ ROUTES: dict[str, type[Resource]] = {
     "/sessions/<string:session_id>": OneSession,
     # Providers
     "/auth/exchange": Exchange,
+    "/auth/link": LinkProof,
+    "/auth/link/code": LinkCode,
     "/auth/<string:provider>": ProviderDeparture,
     "/auth/<string:provider>/callback": ProviderArrival,
     "/auth/<string:provider>/link": ProviderLink,

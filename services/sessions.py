@@ -60,8 +60,8 @@ class SignedIn:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the person proved himself lately, as the presented token says."""
-        return clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
+        """Whether the person proved himself lately, as the presented token says; one that does not say is not fresh."""
+        return self.auth_time > 0 and clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ class Listed:
     user_agent: str
 
 
-def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
-    """A new session. Only `sign_ins` calls this."""
+def open_for(account: Account, amr: tuple[str, ...], client: Client, auth_time: datetime | None = None) -> Grant:
+    """A new session. Only `sign_ins` calls this. `auth_time`: when the person proved who they are, if not now."""
     now = clock.now()
     session = Session(
         id=mint.identifier(),
         user_id=account.id,
         created_at=now,
-        auth_time=now,
+        auth_time=auth_time or now,
         expires_at=now + timedelta(seconds=settings().session_max_seconds),
         last_activity=now,
         amr=" ".join(amr),

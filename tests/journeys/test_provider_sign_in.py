@@ -76,9 +76,9 @@ def test_who_refuses_at_the_provider_is_not_signed_in(build: Build, real: Provid
     visitor = Visitor(door)
     answer = visitor.open(there_and_back(visitor, real, None, "/auth/google?state=abc"))
     if page:
-        assert told(answer)["error"] == "oauth_failed"
+        assert told(answer)["error"] == "oauth_cancelled"
     else:
-        assert factors.said(answer) == (400, "oauth_failed")
+        assert factors.said(answer) == (400, "oauth_cancelled")
     assert door.counts()["sessions"] == door.counts()["users"] == 0
 
 

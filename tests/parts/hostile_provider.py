@@ -99,7 +99,10 @@ class Realm:
         if not all(proofs):
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
-        honest = {"iss": self.issuer, "aud": CLIENT_ID, "nonce": asked["nonce"], "iat": now, "exp": now + 300} | person
+        honest = {"iss": self.issuer, "aud": CLIENT_ID, "nonce": asked["nonce"], "iat": now, "exp": now + 300}
+        if "max_age" in asked:  # OIDC Core §3.1.2.1: only then it has to be told
+            honest |= {"auth_time": now}
+        honest |= person
         answer = {"access_token": "of the provider", "token_type": "Bearer", "expires_in": 300}
         return 200, answer | {"id_token": self.id_token(self.claims(honest))} | self.published.get(TOKEN, {})
 
