@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from config import Provider
 from tests.factors import said
 from tests.parts.hostile_provider import CLIENT_ID, CLIENT_SECRET, Realm
+from tests.parts.provider import Provider as RealProvider
 from tests.people import PASSWORD, House
 
 
@@ -21,10 +22,15 @@ def settings_of(discovery_url: str, name: str = "google") -> dict[str, str]:
     return secret | {f"{prefix}_DISCOVERY_URL": discovery_url}
 
 
+def settings_for(real: RealProvider, name: str = "google") -> dict[str, str]:
+    """The same, with what this provider may be asked."""
+    return settings_of(real.discovery_url, name) | {f"OIDC_{name.upper()}_PROMPT": real.prompt}
+
+
 def set_up(house: House, monkeypatch: pytest.MonkeyPatch, realm: Realm, name: str = "google", **changes: Any) -> None:
     """The operator sets this provider up, and restarts."""
     settings = house.app.extensions["settings"]
-    secret = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    secret = {"client_id": CLIENT_ID, "client_secret": realm.secret}
     provider = Provider(name=name, discovery_url=realm.discovery_url, **secret)
     changed = settings.model_copy(update={"oidc": settings.oidc | {name: provider}} | changes)
     monkeypatch.setitem(house.app.extensions, "settings", changed)

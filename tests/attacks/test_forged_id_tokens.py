@@ -322,6 +322,22 @@ def test_a_key_set_that_is_none_verifies_nothing(door: Door, realm: Realm, kind:
     assert refused(door, realm)
 
 
+@pytest.mark.parametrize("bits", [1024, 2040])
+def test_a_short_rsa_key_proves_nobody(door: Door, realm: Realm, bits: int) -> None:
+    """Nor does it spoil a longer one beside it."""
+    short = RSAKey.generate_key(bits, {"kid": "short"})
+    realm.published[JWKS] = {"keys": [short.as_dict(private=False), KEY.as_dict(private=False)]}
+    realm.id_token = lambda claims: signed(claims, short, kid="short")
+    assert refused(door, realm)
+    realm.id_token = signed
+    assert told(door, realm).status_code == 200
+    openid._kept.clear()
+    realm.published[JWKS] = {"keys": [short.as_dict(private=False)]}
+    realm.id_token = lambda claims: signed(claims, short, kid="short")
+    assert refused(door, realm)
+    print(f"\nRSA key of {bits} bits: accepted 0")
+
+
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_a_strange_token_answer_is_never_a_fault_of_ours(door: Door, realm: Realm, kind: str) -> None:
     realm.published[TOKEN] = ANSWERS[kind]

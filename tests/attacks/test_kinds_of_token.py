@@ -28,7 +28,7 @@ PROVIDER = {
 KINDS = (
     *("access token", "refresh token", "mfa_token", "confirm link", "change link", "reset link", "not-me link"),
     *("undo link of an address", "undo link of a deletion", "login code", "step-up code", "recovery code", "TOTP code"),
-    *("CSRF value", "link ticket", "exchange code", "password", "TOTP secret"),
+    *("CSRF value", "link ticket", "exchange code", "link token", "link code", "password", "TOTP secret"),
 )
 BEARERS = {
     Access.SIGNED_IN: ("access token",),
@@ -89,6 +89,10 @@ def _step_up(holder: Holder) -> dict[str, Any]:
     return {"otp_code": holder.secrets["step-up code"], "mfa_code": holder.spare[0]}
 
 
+def _waiting(holder: Holder) -> dict[str, Any]:
+    return {"link_token": holder.secrets["link token"]}
+
+
 FIELDS = [
     Place("POST", "/login", "password", ("password",), lambda one: _by_name(one) | {"mfa_code": one.spare[0]}),
     Place("POST", "/login", "mfa_code", SECOND_FACTOR, _by_name),
@@ -107,6 +111,10 @@ FIELDS = [
     Place("POST", "/verify-otp", "mfa_code, with a token", SECOND_FACTOR, _step_up, signed_in=True),
     Place("DELETE", "/profile", "password", ("password",), signed_in=True),
     Place("POST", "/auth/exchange", "code", ("exchange code",)),
+    Place("POST", "/auth/link", "link_token", ("link token",), lambda _: {"password": PASSWORD}),
+    Place("POST", "/auth/link", "password", ("password",), _waiting),
+    Place("POST", "/auth/link", "otp_code", ("link code",), _waiting),
+    Place("POST", "/auth/link/code", "link_token", ("link token",)),
     Place("GET", "/auth/<string:provider>", "query", ("link ticket",)),
 ]
 BODIES: dict[tuple[str, str], Callable[[Holder], Any]] = {
