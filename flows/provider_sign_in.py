@@ -3,9 +3,28 @@
 from dataclasses import dataclass
 from typing import Any
 
-from errors import InvalidCredentials, InvalidToken, OauthCancelled, ProviderAlreadyLinked, Refusal, SignupClosed
+from errors import (
+    InvalidCredentials,
+    InvalidToken,
+    OauthCancelled,
+    ProviderAlreadyLinked,
+    Refusal,
+    SignupClosed,
+)
 from extensions import settings
-from services import addresses, audit, identities, names, provider_links, provider_visits, providers, sign_ins, tickets, users
+from services import (
+    addresses,
+    audit,
+    clock,
+    identities,
+    names,
+    provider_links,
+    provider_visits,
+    providers,
+    sign_ins,
+    tickets,
+    users,
+)
 from services.client import Client
 from services.provider_links import ExternalLogin
 from services.providers import Errand, Person
@@ -24,11 +43,15 @@ ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody who came back. `app_state`: the page's own word. `link`: whose session wants the identity linked, if any."""
+    """Somebody who came back. `app_state`: the page's own word.
+
+    `link`: whose session wants the identity linked, if any; `step_up`: whose wants proof from it, and since when.
+    """
 
     errand: Errand
     app_state: str | None
     link: dict[str, str] | None
+    step_up: dict[str, str] | None
 
 
 def look(provider: str) -> None:
@@ -37,23 +60,29 @@ def look(provider: str) -> None:
 
 
 def depart(provider: str, browser: str, app_state: str | None, ticket: str | None) -> str:
-    """Where to send the browser. `ticket`: of a session that wants to link. Raises ProviderUnavailable, InvalidToken."""
+    """Where to send the browser. `ticket`: of a session that links or steps up. Raises ProviderUnavailable, InvalidToken."""
     from services import openid  # noqa: PLC0415 - loaded at the start, where there are providers
 
     chosen, errand = providers.named(provider), providers.new_errand()
     openid.metadata(chosen)  # asked before anything is written
     about: dict[str, Any] = {"nonce": errand.nonce, "code_verifier": errand.code_verifier, "app_state": app_state}
     if ticket is not None:
-        found = tickets.spend(ticket, tickets.LINK)
-        about["link"] = {"user_id": found.user_id, "session_id": found.about}
-    return openid.authorization_url(chosen, provider_visits.depart(provider, browser, about), errand)
+        found = tickets.spend(ticket, tickets.LINK, tickets.REAUTHENTICATE)
+        whose = {"user_id": found.user_id, "session_id": found.about}
+        if found.purpose == tickets.LINK:
+            about["link"] = whose
+        else:
+            about["step_up"] = whose | {"since": clock.now().isoformat()}
+    state = provider_visits.depart(provider, browser, about)
+    return openid.authorization_url(chosen, state, errand, fresh="step_up" in about)
 
 
 def come_back(provider: str, browser: str, state: str) -> Visit:
     """Ends the visit, whatever comes of it: state and cookie are good once. Raises OauthFailed."""
     providers.named(provider)
     about = provider_visits.end(provider, browser, state)
-    return Visit(Errand(about["nonce"], about["code_verifier"]), about["app_state"], about.get("link"))
+    errand = Errand(about["nonce"], about["code_verifier"])
+    return Visit(errand, about["app_state"], about.get("link"), about.get("step_up"))
 
 
 def check_consent(provider: str, error: str | None) -> None:
@@ -91,6 +120,10 @@ def code_for(person: Person, visit: Visit, client: Client) -> str:
         identity = {"provider": person.provider, "issuer": person.issuer, "subject": person.subject}
         about: dict[str, Any] = {"link": identity, "session_id": visit.link["session_id"]}
         return tickets.issue(tickets.EXCHANGE, visit.link["user_id"], CODE_SECONDS, about=about)
+    if visit.step_up:
+        whose = visit.step_up
+        about = {"login": _login(person).kept(), "session_id": whose["session_id"], "since": whose["since"]}
+        return tickets.issue(tickets.EXCHANGE_STEP_UP, whose["user_id"], CODE_SECONDS, about=about)
     account, login = _arrived(person, client)
     purpose = tickets.EXCHANGE if login else tickets.EXCHANGE_UNPROVED
     return tickets.issue(purpose, account.id, CODE_SECONDS, about={"login": (login or _login(person)).kept()})

@@ -161,6 +161,7 @@ WALK: dict[str, list[Step]] = {
         Step("Prove an account without a sign-in", "postLinkProof", (400,), A_LINK | SET_PASSWORD, code="invalid_token"),
         Step("Have a code mailed for that", "postLinkCode", (400,), A_LINK, code="invalid_token"),
         Step("Begin to link Google", "postProviderLink", (200, 404), path={"provider": "google"}),
+        Step("Begin to prove oneself at Google", "postProviderStepUp", (200, 404), path={"provider": "google"}),
         Step("Unlink Google", "deleteProviderLink", (204, 404, 409), path={"provider": "google"}),
     ],
     "9 The end": [

@@ -17,22 +17,26 @@ from errors import (
     ProviderAlreadyLinked,
     ProviderNotConfigured,
     ProviderUnavailable,
+    ReauthenticationRequired,
     Refusal,
     SignupClosed,
     UsernameTaken,
+    ValidationFailed,
 )
 from extensions import settings
-from flows import provider_link, provider_sign_in
+from flows import provider_link, provider_sign_in, provider_step_up
 from flows.provider_sign_in import Visit
 from resources import answers
 from resources.auth import SIGN_IN_REFUSALS
 from resources.contract import Access, Body, Query, contract
+from resources.fields import MfaCode
 from resources.utils import Resource
 from services import mint
 from services.providers import Person
 
 COOKIE_SECONDS = 1260
 """Ten minutes at the provider, one for the page's code, and ten to prove whose account it is: all in one browser."""
+NOT_HERE = "This call takes a second factor for a step-up only."
 PORTS = {"http": 80, "https": 443}
 A_CODE = "bT9kQ2mZ4uWc0QnT6Vb1yKfR8sXeJ2hLd5pGa9oIi3U"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -111,7 +115,7 @@ class ProviderArrival(Resource):
         visit, person = self._arrived(provider)
         if settings().frontend_url:
             return self._to_page(code=provider_sign_in.code_for(person, visit, self.client))
-        if visit.link:
+        if visit.link or visit.step_up:
             code = provider_sign_in.code_for(person, visit, self.client)
             return answers.json(ExchangeCode(code=code, message="Send this to /auth/exchange with your token."))
         return answers.outcome(provider_sign_in.sign_in(person, browser(), self.client), "Signed in.")
@@ -151,8 +155,19 @@ class ProviderLink(Resource):
         return answers.empty()
 
 
+class ProviderStepUp(Resource):
+    access = Access.SIGNED_IN
+    tag = "Providers"
+
+    @contract(answer=AuthorizationUrl, refuses=(ProviderNotConfigured, NotFound))
+    def post(self, provider: str) -> AuthorizationUrl:
+        """Begin to prove yourself anew at the provider: open the address within a minute, then exchange the code."""
+        return AuthorizationUrl(authorization_url=provider_step_up.begin(self.signed_in, provider))
+
+
 class ExchangeBody(Body):
     code: Annotated[str, Field(min_length=1, max_length=200, examples=[A_CODE], description="what came back to the page")]
+    mfa_code: MfaCode | None = None
 
 
 class Exchange(Resource):
@@ -162,11 +177,19 @@ class Exchange(Resource):
     @contract(
         body=ExchangeBody,
         answer=answers.TokenAnswer,
-        refuses=(InvalidToken, LinkProofRequired, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
+        refuses=(InvalidToken, LinkProofRequired, ReauthenticationRequired, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
         also={204: "The link is made."},
     )
     def post(self, body: ExchangeBody) -> answers.TokenAnswer | Refusal | Response:
-        """Exchange the code of a provider sign-in for tokens; or make the link (204), with the token of its session."""
+        """Exchange the code of a provider sign-in for tokens; or make the link (204) or step up, with the token of its session.
+
+        `mfa_code` belongs to a step-up alone; a sign-in is continued by `POST /login`.
+        """
+        if self.is_signed_in and provider_step_up.is_meant(body.code):
+            proved = provider_step_up.finish(body.code, self.signed_in, self.client, body.mfa_code)
+            return answers.outcome(proved, "Proved anew.")
+        if body.mfa_code is not None:
+            raise ValidationFailed({"mfa_code": [NOT_HERE]})
         found = provider_sign_in.exchange(body.code, self.signed_in if self.is_signed_in else None, browser(), self.client)
         return answers.empty() if found is None else answers.outcome(found, "Signed in.")
 

@@ -12,7 +12,7 @@ from resources.otp import SendOtp, VerifyOtp
 from resources.password_change import ChangePassword
 from resources.password_reset import ForgotPassword, ResetPassword
 from resources.profile import Profile, ProfileExport, ProfilePicture
-from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink
+from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink, ProviderStepUp
 from resources.readiness import Readyz
 from resources.reauthentication import Reauthenticate
 from resources.security_events import SecurityEvents
@@ -57,6 +57,7 @@ ROUTES: dict[str, type[Resource]] = {
     "/auth/<string:provider>": ProviderDeparture,
     "/auth/<string:provider>/callback": ProviderArrival,
     "/auth/<string:provider>/link": ProviderLink,
+    "/auth/<string:provider>/reauthenticate": ProviderStepUp,
     # Service
     "/": Index,
     "/healthz": Healthz,

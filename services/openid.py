@@ -39,13 +39,16 @@ _kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 """What providers published, by address of it, with the moment it was fetched."""
 
 
-def authorization_url(chosen: Provider, state: str, errand: Errand) -> str:
+def authorization_url(chosen: Provider, state: str, errand: Errand, *, fresh: bool = False) -> str:
     """Where to send the browser: code flow with PKCE S256 (RFC 7636), state and nonce. Raises ProviderUnavailable.
 
     `max_age` makes the provider say when the person signed in there (OIDC Core §3.1.2.1), and bounds how long ago.
+    `fresh`: they must do so now.
     """
     endpoint = metadata(chosen)["authorization_endpoint"]
-    asked = {"max_age": str(settings().session_max_seconds)} | ({"prompt": chosen.prompt} if chosen.prompt.strip() else {})
+    asked = {"max_age": "0" if fresh else str(settings().session_max_seconds)} | (
+        {"prompt": chosen.prompt} if chosen.prompt.strip() else {}
+    )
     with provider_http.session(chosen, providers.redirect_uri(chosen.name)) as client:
         url, _ = client.create_authorization_url(
             endpoint, state=state, nonce=errand.nonce, code_verifier=errand.code_verifier, **asked

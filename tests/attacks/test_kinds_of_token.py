@@ -29,6 +29,7 @@ KINDS = (
     *("access token", "refresh token", "mfa_token", "confirm link", "change link", "reset link", "not-me link"),
     *("undo link of an address", "undo link of a deletion", "login code", "step-up code", "recovery code", "TOTP code"),
     *("CSRF value", "link ticket", "exchange code", "link token", "link code", "password", "TOTP secret"),
+    *("step-up ticket", "step-up exchange code"),
 )
 BEARERS = {
     Access.SIGNED_IN: ("access token",),
@@ -89,6 +90,14 @@ def _step_up(holder: Holder) -> dict[str, Any]:
     return {"otp_code": holder.secrets["step-up code"], "mfa_code": holder.spare[0]}
 
 
+def _second_factor(holder: Holder) -> dict[str, Any]:
+    return {"mfa_code": holder.spare[0]}
+
+
+def _step_up_at_provider(holder: Holder) -> dict[str, Any]:
+    return {"code": holder.secrets["step-up exchange code"]}
+
+
 def _waiting(holder: Holder) -> dict[str, Any]:
     return {"link_token": holder.secrets["link token"]}
 
@@ -111,11 +120,13 @@ FIELDS = [
     Place("POST", "/verify-otp", "mfa_code, with a token", SECOND_FACTOR, _step_up, signed_in=True),
     Place("DELETE", "/profile", "password", ("password",), signed_in=True),
     Place("POST", "/auth/exchange", "code", ("exchange code",)),
+    Place("POST", "/auth/exchange", "code, with a token", ("step-up exchange code",), _second_factor, signed_in=True),
+    Place("POST", "/auth/exchange", "mfa_code, with a token", SECOND_FACTOR, _step_up_at_provider, signed_in=True),
     Place("POST", "/auth/link", "link_token", ("link token",), lambda _: {"password": PASSWORD}),
     Place("POST", "/auth/link", "password", ("password",), _waiting),
     Place("POST", "/auth/link", "otp_code", ("link code",), _waiting),
     Place("POST", "/auth/link/code", "link_token", ("link token",)),
-    Place("GET", "/auth/<string:provider>", "query", ("link ticket",)),
+    Place("GET", "/auth/<string:provider>", "query", ("link ticket", "step-up ticket")),
 ]
 BODIES: dict[tuple[str, str], Callable[[Holder], Any]] = {
     ("POST", "/change-password"): lambda _: {"current_password": PASSWORD, "new_password": NEWER},
@@ -131,6 +142,7 @@ BODIES: dict[tuple[str, str], Callable[[Holder], Any]] = {
 """What a call wants besides the secret in its header or path."""
 REFUSED_ALL_THE_SAME = {"POST /mfa bearer": 409, "DELETE /sessions/<string:session_id> bearer": 404}
 REFUSED_ALL_THE_SAME |= {"DELETE /auth/<string:provider>/link bearer": 404}
+REFUSED_ALL_THE_SAME |= {"POST /auth/<string:provider>/reauthenticate bearer": 404}
 """The token is taken, and then there is nothing to do."""
 
 

@@ -32,7 +32,7 @@ class World:
 
     def mailed_code(self, address: str) -> str:
         """The code in the first mail that arrives there."""
-        return re.findall(r"^\d{6}$", self.mail.wait_to(address)[-1].text, re.MULTILINE)[0]  # type: ignore[no-any-return]
+        return re.findall(r"^\d{6}\b", self.mail.wait_to(address)[-1].text, re.MULTILINE)[0]  # type: ignore[no-any-return]
 
     def count(self, table: str, people: str) -> int:
         """How many rows these people have, whose addresses begin alike."""
