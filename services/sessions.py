@@ -13,7 +13,7 @@ from model import Identity, Session, User
 from prepared import Change, Lookup
 from services import activity, audit, clock, mint, users
 from services.client import Client
-from services.tokens import Claims, Grant
+from services.tokens import UNKNOWN, Claims, Grant
 from services.users import ACCOUNT_COLUMNS, Account
 
 CHECKED = (
@@ -185,7 +185,7 @@ def all_of(user_id: str) -> list[dict[str, Any]]:
     moments = (Session.created_at, Session.auth_time, Session.last_activity, Session.expires_at, Session.ended_at)
     columns = (Session.id, *moments, Session.end_reason, Session.amr, Session.ip, Session.user_agent)
     found = select(*columns).where(Session.user_id == user_id).order_by(Session.created_at)
-    return [dict(row._mapping) for row in rows(found)]
+    return [dict(row._mapping) | {"auth_time": None if row.auth_time == UNKNOWN else row.auth_time} for row in rows(found)]
 
 
 def newest_addresses() -> list[tuple[str, str]]:

@@ -337,4 +337,8 @@ def test_an_unknown_time_is_stored_as_one_long_past(house: Door, realm: Realm) -
     realm.claims = lambda honest: {name: value for name, value in honest.items() if name != "auth_time"}
     assert arrive(Visitor(house), realm).status_code == 200
     (session,) = house.rows("sessions")
+    access = arrive(Visitor(house), realm).get_json()["access_token"]
+    proved = house.post("/verify-otp", {"otp_code": factors.step_up_code(house, access)}, access).get_json()["access_token"]
+    told_of = house.get("/profile/export", proved).get_json()["sessions"]
+    assert [row["auth_time"] is None for row in told_of] == [True, False], "and is told as unknown"
     assert session["auth_time"] - datetime(1970, 1, 1, tzinfo=session["auth_time"].tzinfo) == timedelta(0)
