@@ -18,10 +18,12 @@ from setting_kinds import (
     Names,
     Origins,
     Paths,
+    Prompt,
     Ring,
     Seconds,
     Sender,
     TokenLocation,
+    TrustedFor,
     WebAddress,
     sender,
 )
@@ -44,6 +46,7 @@ class Provider(BaseModel):
     client_id: str = Field(min_length=1)
     client_secret: str = Field(min_length=1, repr=False)
     discovery_url: WebAddress
+    prompt: Prompt = "select_account"
 
 
 class Settings(BaseModel):
@@ -133,6 +136,15 @@ class Settings(BaseModel):
     oidc_providers: Names = Field(
         ("google",),
         description="providers at `/auth/<name>`; each but `google` has `OIDC_<NAME>_CLIENT_ID`, `…_SECRET`, `…_DISCOVERY_URL`",
+    )
+    oidc_google_prompt: Prompt = Field(
+        "select_account",
+        description="what the provider asks before each sign-in: `select_account`, `login`, `consent`; empty: its own choice. "
+        "Others: `OIDC_<NAME>_PROMPT`",
+    )
+    oidc_trusted_for: TrustedFor = Field(
+        (),
+        description="`google:gmail.com,…`: providers trusted to link an existing account of that domain without further proof",
     )
     oidc: dict[str, Provider] = Field({}, exclude=True, description="what `environment` gathered of all providers")
 

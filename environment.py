@@ -14,11 +14,16 @@ from config import ROOT, SECRETS, Provider, Settings
 from setting_faults import prefix_of
 
 ALIASES = {"google_discovery_url": "SERVER_METADATA_URL"}
-PARTS = ("client_id", "client_secret", "discovery_url")
+IN_CONSOLE = "The provider's console shows it."
+PARTS = dict.fromkeys(("client_id", "client_secret", "discovery_url"), IN_CONSOLE)
+PARTS["prompt"] = "Use login, consent or select_account, or leave it empty."
+"""What a provider is set up with, and where each comes from."""
 OTHER_SECRETS = {
     *("mail_password", "google_client_secret", "sqlalchemy_database_uri", "ratelimit_storage_uri", "metrics_token"),
 }
-EMPTY_HAS_MEANING = {"ratelimit_default", "ratelimit_signed_in", "ratelimit_sensitive", "log_file"}
+EMPTY_HAS_MEANING = {
+    *("ratelimit_default", "ratelimit_signed_in", "ratelimit_sensitive", "log_file", "oidc_google_prompt"),
+}
 
 
 class SettingsRefused(Exception):
@@ -99,16 +104,18 @@ def _providers(environ: Mapping[str, str], settings: Settings) -> tuple[dict[str
         prefix = prefix_of(name)
         secret, unread = _secret(environ, f"{prefix}_CLIENT_SECRET")
         given = (environ.get(f"{prefix}_CLIENT_ID"), secret, environ.get(f"{prefix}_DISCOVERY_URL"))
+        prompt = environ.get(f"{prefix}_PROMPT", Provider.model_fields["prompt"].default)
         if name == "google":
             given = (settings.google_client_id, settings.google_client_secret, settings.google_discovery_url)
+            prompt = settings.oidc_google_prompt
             if not settings.google_client_id:
                 continue
         try:
-            found[name] = Provider.model_validate(dict(zip(PARTS, given, strict=True)) | {"name": name})
+            found[name] = Provider.model_validate(dict(zip(PARTS, (*given, prompt), strict=True)) | {"name": name})
         except ValidationError as error:
             parts = [str(item["loc"][0]) for item in error.errors()]
             wrong = [part for part in parts if part != "client_secret" or not unread]
-            faults += [f"{prefix}_{part.upper()}: is not set, or not valid. The provider's console shows it." for part in wrong]
+            faults += [f"{prefix}_{part.upper()}: is not set, or not valid. {PARTS[part]}" for part in wrong]
         faults += unread
     return found, faults
 

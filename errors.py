@@ -1,10 +1,10 @@
 """Every refusal: its status, code and title.
 
 Refusal
-├── BadRequest 400           MalformedJson, InvalidToken, OauthFailed
+├── BadRequest 400           MalformedJson, InvalidToken, OauthFailed, OauthCancelled
 ├── Unauthorized 401
 │   ├── AuthenticationRequired, ConfirmationProofRequired, CsrfFailed, InvalidCredentials, InvalidOtp
-│   ├── MfaRequired, InvalidMfaCode, ReauthenticationRequired
+│   ├── MfaRequired, InvalidMfaCode, LinkProofRequired, ReauthenticationRequired
 │   └── TokenRefused         TokenExpired, TokenInvalid, SessionEnded, TokenReused
 ├── Forbidden 403            EmailNotConfirmed, AccountInactive, HttpsRequired, SignupClosed
 ├── NotFound 404             ProviderNotConfigured
@@ -62,6 +62,12 @@ class OauthFailed(BadRequest):
     code = "oauth_failed"
     title = "The provider did not sign you in"
     advice = "Begin the sign-in again. If it fails again, the operator's log says why, by the request id."
+
+
+class OauthCancelled(BadRequest):
+    code = "oauth_cancelled"
+    title = "The sign-in at the provider was canceled"
+    advice = "Nothing was changed. Begin again, or sign in another way."
 
 
 class Unauthorized(Refusal):
@@ -124,6 +130,17 @@ class InvalidMfaCode(Unauthorized):
     code = "invalid_mfa_code"
     title = "Wrong second factor"
     advice = "Wait for the app's next code, since each works once, or send a recovery code."
+
+
+class LinkProofRequired(Unauthorized):
+    """The provider vouches for an address that has an account here; `methods`: how the person proves that it is theirs."""
+
+    code = "link_proof_required"
+    title = "Prove that the existing account is yours"
+    advice = "Send `link_token` to /auth/link with the account's password, or with a code that /auth/link/code mails."
+
+    def __init__(self, methods: tuple[str, ...], link_token: str) -> None:
+        super().__init__(members={"methods": list(methods), "link_token": link_token})
 
 
 class ReauthenticationRequired(Unauthorized):

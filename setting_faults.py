@@ -139,6 +139,9 @@ def _provider_faults(settings: Settings) -> list[str]:
             faults.append(f"{name}: is not https. Use the provider's https address.")
         elif not provider.discovery_url.endswith(WELL_KNOWN):
             faults.append(f"{name}: is no discovery document. Its address ends with {WELL_KNOWN} everywhere.")
+    trusted = dict.fromkeys(pair.partition(":")[0] for pair in settings.oidc_trusted_for)
+    if strange := [provider for provider in trusted if provider not in settings.oidc_providers]:
+        faults.append(f"OIDC_TRUSTED_FOR: no such provider: {' and '.join(strange)}. Name those of OIDC_PROVIDERS.")
     return faults
 
 

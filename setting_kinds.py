@@ -109,10 +109,34 @@ def _names_redis(value: str) -> bool:
 
 def _names(value: object) -> object:
     parts = _ring(value)
-    # `exchange` is a path of ours beneath /auth.
-    if isinstance(parts, tuple) and not all(re.fullmatch(r"(?!exchange$)[a-z][a-z0-9]{0,30}", part) for part in parts):
-        raise ValueError("must be lower-case names such as google,example; exchange is none")
+    # `exchange` and `link` are paths of ours beneath /auth.
+    if isinstance(parts, tuple) and not all(re.fullmatch(r"(?!(?:exchange|link)$)[a-z][a-z0-9]{0,30}", part) for part in parts):
+        raise ValueError("must be lower-case names such as google,example; exchange and link are none")
     return parts
+
+
+def _trusted_for(value: object) -> object:
+    """Each domain in the form that addresses are compared by."""
+    parts = _ring(value)
+    return tuple(map(_trusted, parts)) if isinstance(parts, tuple) and isinstance(value, str) else parts
+
+
+def _trusted(pair: str) -> str:
+    provider, _, domain = pair.partition(":")
+    try:
+        found = validate_email(f"a@{domain}", check_deliverability=False).ascii_domain
+    except EmailNotValidError:
+        found = ""
+    if not found or not re.fullmatch(r"[a-z][a-z0-9]{0,30}", provider):
+        raise ValueError("must be pairs of a provider and a domain, such as google:gmail.com, comma-separated")
+    return f"{provider}:{found.lower()}"
+
+
+def _prompt(value: object) -> object:
+    """`none` would sign people in without asking them."""
+    if isinstance(value, str) and not {*value.split()} <= {"login", "consent", "select_account"}:
+        raise ValueError("must be empty, or of the words login, consent, select_account")
+    return value
 
 
 def _locations(value: object) -> object:
@@ -127,8 +151,10 @@ Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
+Prompt = Annotated[str, BeforeValidator(_prompt)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_ring)]
 Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
 Seconds = Annotated[int, Field(gt=0)]
 TokenLocation = Annotated[Literal["headers", "cookies", "headers,cookies"], BeforeValidator(_locations)]
+TrustedFor = Annotated[tuple[str, ...], BeforeValidator(_trusted_for)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]

@@ -22,7 +22,11 @@ PhoneNumber = Annotated[
     Field(max_length=40, examples=["+441632960961"]),
     AfterValidator(names.phone_number),
 ]
-PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+PersonName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=names.LONGEST_PERSON_NAME),
+    AfterValidator(names.person_name),
+]
 
 
 def _code(text: str) -> str:

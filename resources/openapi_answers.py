@@ -23,9 +23,10 @@ PROBLEM = {
         "methods": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "with `mfa_required` and `reauthentication_required`: how the person can prove themselves",
+            "description": "with `mfa_required` and other wanted proofs: how the person can prove who they are",
         },
         "mfa_token": {"type": "string", "description": "with `mfa_required`: carries the sign-in on, at POST /login"},
+        "link_token": {"type": "string", "description": "with `link_proof_required`: carries the link on, at POST /auth/link"},
         "errors": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},

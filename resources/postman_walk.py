@@ -56,6 +56,7 @@ WITH_MFA = {"mfa_token": "told.mfa_token"}
 NAME = {"username": "{{username}}", "password": "{{password}}"}
 CODE = {"mfa_code": "{{mfa_code}}"}
 CONFIRM, RESET, UNDO, NOT_ME = ({"token": f"{{{{{name}_token}}}}"} for name in ("confirm", "reset", "undo", "not_me"))
+A_LINK = {"link_token": "none"}
 SET_PASSWORD = {"password": "{{password}}"}
 
 WALK: dict[str, list[Step]] = {
@@ -157,7 +158,10 @@ WALK: dict[str, list[Step]] = {
         Step("Leave for Google", "getProviderDeparture", (302, 404), path={"provider": "google"}),
         Step("Come back without a visit", "getProviderArrival", (302, 400, 404), path={"provider": "google"}),
         Step("A code that is none", "postExchange", (400,), {"code": "none"}, code="invalid_token"),
+        Step("Prove an account without a sign-in", "postLinkProof", (400,), A_LINK | SET_PASSWORD, code="invalid_token"),
+        Step("Have a code mailed for that", "postLinkCode", (400,), A_LINK, code="invalid_token"),
         Step("Begin to link Google", "postProviderLink", (200, 404), path={"provider": "google"}),
+        Step("Begin to prove oneself at Google", "postProviderStepUp", (200, 404), path={"provider": "google"}),
         Step("Unlink Google", "deleteProviderLink", (204, 404, 409), path={"provider": "google"}),
     ],
     "9 The end": [

@@ -16,6 +16,7 @@ class Guide:
 STEP_UPS = ["password", "email_otp"]
 FACTORS = ["totp", "recovery_code"]
 AN_MFA_TOKEN = "mZ4uWc0QnT6Vb1yKfR8sXeJ2hLd5pGa9oIi3UwEqYtM"  # noqa: S105 - an example
+A_LINK_TOKEN = "uWc0QnT6Vb1yKfR8sXeJ2hLd5pGa9oIi3UwEqYtMmZ4"  # noqa: S105 - an example
 WAIT = "Wait for as many seconds as Retry-After says, and let no program try sooner."
 LOOK_AT_FIELDS = "Show the sentences of `errors` beside their fields. Do not repeat the call unchanged."
 SIGN_IN_AGAIN = "Throw both tokens away and show the sign-in. Do not repeat the call with the same token."
@@ -31,8 +32,12 @@ GUIDES: dict[str, Guide] = {
         "Offer to send a new link. A link is good once, so an error after a success may be a second click.",
     ),
     "oauth_failed": Guide(
-        "The provider refused, the person gave up there, the browser came back twice, or the address is not verified there.",
+        "The provider refused, the browser came back twice, or the address is not verified there.",
         "Offer to begin again, and the other ways to sign in.",
+    ),
+    "oauth_cancelled": Guide(
+        "The person canceled the sign-in at the provider, or did not consent there.",
+        "Show the sign-in page again. This is no error.",
     ),
     "authentication_required": Guide(
         "The call wants a token and none came.",
@@ -64,8 +69,15 @@ GUIDES: dict[str, Guide] = {
         "The code of the app is wrong, was used before, or is too old; or the recovery code is wrong or was used.",
         "Ask again for the app's next code. If it fails again, the phone's clock may be wrong; offer a recovery code.",
     ),
+    "link_proof_required": Guide(
+        "This is the first sign-in with this identity, and its address belongs to an account that is not linked to it.",
+        "Ask for one of `methods`: the account's password, or a code that POST /auth/link/code mails. Send it with "
+        "`link_token` to /auth/link. The token lasts ten minutes; a wrong try does not spend it.",
+        {"methods": STEP_UPS, "link_token": A_LINK_TOKEN},
+    ),
     "reauthentication_required": Guide(
-        "The call changes who can come in, and the last proof of the person is older than ten minutes (`FRESH_SECONDS`).",
+        "The call changes who can come in, and the last proof of the person is older than ten minutes (`FRESH_SECONDS`), "
+        "or unknown, since a provider did not say when they signed in there.",
         "Ask for one of `methods`, call /reauthenticate or /verify-otp with this token, and repeat with the new one.",
         {"methods": STEP_UPS},
     ),

@@ -10,27 +10,34 @@ from pydantic import BaseModel, Field
 from errors import (
     InvalidToken,
     LastSignInMethod,
+    LinkProofRequired,
     NotFound,
+    OauthCancelled,
     OauthFailed,
     ProviderAlreadyLinked,
     ProviderNotConfigured,
     ProviderUnavailable,
+    ReauthenticationRequired,
     Refusal,
     SignupClosed,
     UsernameTaken,
+    ValidationFailed,
 )
 from extensions import settings
-from flows import provider_link, provider_sign_in
+from flows import provider_link, provider_sign_in, provider_step_up
 from flows.provider_sign_in import Visit
 from resources import answers
 from resources.auth import SIGN_IN_REFUSALS
 from resources.contract import Access, Body, Query, contract
+from resources.fields import MfaCode
 from resources.utils import Presented, Resource, presented
 from services import mint
 from services.providers import Person
 from services.sessions import SignedIn
 
-COOKIE_SECONDS = 600
+COOKIE_SECONDS = 1260
+"""Ten minutes at the provider, one for the page's code, and ten to prove whose account it is: all in one browser."""
+NOT_HERE = "This call takes a second factor for a step-up only."
 PORTS = {"http": 80, "https": 443}
 A_CODE = "bT9kQ2mZ4uWc0QnT6Vb1yKfR8sXeJ2hLd5pGa9oIi3U"
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -59,10 +66,10 @@ class ProviderDeparture(Resource):
             # The cookie must be set where the provider sends the browser back to. A proxy may hide the host: not for ever.
             asked = query.model_dump(exclude_none=True) | {"here": "1"}
             return answers.redirect(f"{settings().address}/auth/{provider}?{urlencode(asked)}")
-        browser = _browser() or mint.secret()
-        answer = answers.redirect(provider_sign_in.depart(provider, browser, query.state, query.ticket))
+        secret = browser() or mint.secret()
+        answer = answers.redirect(provider_sign_in.depart(provider, secret, query.state, query.ticket))
         secure = settings().over_https
-        answer.set_cookie(_cookie(), browser, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/")
+        answer.set_cookie(_cookie(), secret, max_age=COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax", path="/")
         return answer
 
 
@@ -99,7 +106,7 @@ class ProviderArrival(Resource):
 
     @contract(
         answer=answers.TokenAnswer,
-        refuses=(*SIGN_IN_REFUSALS, SignupClosed, ProviderAlreadyLinked, *BROKEN),
+        refuses=(*SIGN_IN_REFUSALS, LinkProofRequired, SignupClosed, ProviderAlreadyLinked, OauthCancelled, *BROKEN),
         also={302: "A code, or what went wrong, for the page at FRONTEND_URL."},
     )
     def get(self, provider: str) -> answers.TokenAnswer | Refusal | Response:
@@ -109,17 +116,18 @@ class ProviderArrival(Resource):
         visit, person = self._arrived(provider)
         if settings().frontend_url:
             return self._to_page(code=provider_sign_in.code_for(person, visit, self.client))
-        if visit.link:
+        if visit.link or visit.step_up:
             code = provider_sign_in.code_for(person, visit, self.client)
             return answers.json(ExchangeCode(code=code, message="Send this to /auth/exchange with your token."))
-        return answers.outcome(provider_sign_in.sign_in(person, self.client), "Signed in.")
+        return answers.outcome(provider_sign_in.sign_in(person, browser(), self.client), "Signed in.")
 
     def _arrived(self, provider: str) -> tuple[Visit, Person]:
         """Once for each request: the visit and its code are good once, also where the database wants the call again."""
         if self.visit is None:
-            self.visit = provider_sign_in.come_back(provider, _browser() or "", request.args.get("state", ""))
+            self.visit = provider_sign_in.come_back(provider, browser() or "", request.args.get("state", ""))
         if self.person is None:
             given = request.args
+            provider_sign_in.check_consent(provider, given.get("error"))
             self.person = provider_sign_in.identify(provider, self.visit, given.get("code"), given.get("iss"))
         return self.visit, self.person
 
@@ -148,8 +156,19 @@ class ProviderLink(Resource):
         return answers.empty()
 
 
+class ProviderStepUp(Resource):
+    access = Access.SIGNED_IN
+    tag = "Providers"
+
+    @contract(answer=AuthorizationUrl, refuses=(ProviderNotConfigured, NotFound))
+    def post(self, provider: str) -> AuthorizationUrl:
+        """Begin to prove yourself anew at the provider: open the address within a minute, then exchange the code."""
+        return AuthorizationUrl(authorization_url=provider_step_up.begin(self.signed_in, provider))
+
+
 class ExchangeBody(Body):
     code: Annotated[str, Field(min_length=1, max_length=200, examples=[A_CODE], description="what came back to the page")]
+    mfa_code: MfaCode | None = None
 
 
 class Exchange(Resource):
@@ -159,12 +178,20 @@ class Exchange(Resource):
     @contract(
         body=ExchangeBody,
         answer=answers.TokenAnswer,
-        refuses=(InvalidToken, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
+        refuses=(InvalidToken, LinkProofRequired, ReauthenticationRequired, ProviderAlreadyLinked, *SIGN_IN_REFUSALS),
         also={204: "The link is made."},
     )
     def post(self, body: ExchangeBody) -> answers.TokenAnswer | Refusal | Response:
-        """Exchange the code of a provider sign-in for tokens; or make the link (204), with the token of its session."""
-        found = provider_sign_in.exchange(body.code, self._of_link(), self.client)
+        """Exchange the code of a provider sign-in for tokens; or make the link (204) or step up, with the token of its session.
+
+        `mfa_code` belongs to a step-up alone; a sign-in is continued by `POST /login`.
+        """
+        if self.is_signed_in and provider_step_up.is_meant(body.code):
+            proved = provider_step_up.finish(body.code, self.signed_in, self.client, body.mfa_code)
+            return answers.outcome(proved, "Proved anew.")
+        if body.mfa_code is not None:
+            raise ValidationFailed({"mfa_code": [NOT_HERE]})
+        found = provider_sign_in.exchange(body.code, self._of_link(), browser(), self.client)
         return answers.empty() if found is None else answers.outcome(found, "Signed in.")
 
     def _of_link(self) -> SignedIn | Refusal | None:
@@ -186,7 +213,7 @@ def _cookie() -> str:
     return "__Host-latchkey_visit" if settings().over_https else "latchkey_visit"
 
 
-def _browser() -> str | None:
-    """The secret that ties a visit to this browser; kept over several tabs."""
+def browser() -> str | None:
+    """The secret that ties a visit to this browser, where it came along; kept over several tabs."""
     found = request.cookies.get(_cookie(), "")
     return found if SECRET.fullmatch(found) else None

@@ -3,6 +3,7 @@
 from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.front_end import FrontEnd, FrontEndFile, FrontEndScreen
+from resources.link_proof import LinkCode, LinkProof
 from resources.mailbox import Mailbox
 from resources.metrics import Metrics
 from resources.mfa import Mfa, RecoveryCodeSet
@@ -11,7 +12,7 @@ from resources.otp import SendOtp, VerifyOtp
 from resources.password_change import ChangePassword
 from resources.password_reset import ForgotPassword, ResetPassword
 from resources.profile import Profile, ProfileExport, ProfilePicture
-from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink
+from resources.provider_auth import Exchange, ProviderArrival, ProviderDeparture, ProviderLink, ProviderStepUp
 from resources.readiness import Readyz
 from resources.reauthentication import Reauthenticate
 from resources.security_events import SecurityEvents
@@ -51,9 +52,12 @@ ROUTES: dict[str, type[Resource]] = {
     "/sessions/<string:session_id>": OneSession,
     # Providers
     "/auth/exchange": Exchange,
+    "/auth/link": LinkProof,
+    "/auth/link/code": LinkCode,
     "/auth/<string:provider>": ProviderDeparture,
     "/auth/<string:provider>/callback": ProviderArrival,
     "/auth/<string:provider>/link": ProviderLink,
+    "/auth/<string:provider>/reauthenticate": ProviderStepUp,
     # Service
     "/": Index,
     "/healthz": Healthz,

@@ -43,7 +43,8 @@ TOTP = Factor("totp", most=STOP)
 RECOVERY_CODE = Factor("recovery code", most=None)
 LOGIN_CODE = Factor("login code", most=5, waits=False, window=3600)
 STEP_UP_CODE = Factor("step-up code", most=5, waits=False)
-LIFTED_BY_OPERATOR = (PASSWORD, TOTP, RECOVERY_CODE, LOGIN_CODE)
+LINK_CODE = Factor("link code", most=5, waits=False, window=3600)
+LIFTED_BY_OPERATOR = (PASSWORD, TOTP, RECOVERY_CODE, LOGIN_CODE, LINK_CODE)
 
 
 def claim(factor: Factor, *whom: str) -> None:

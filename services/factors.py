@@ -20,10 +20,14 @@ def of(account: Account) -> tuple[str, ...]:
     return (TOTP, RECOVERY_CODE) if recovery_codes.left(account.id) else (TOTP,)
 
 
+def first(account: Account) -> tuple[str, ...]:
+    """By which means somebody can prove that the account is theirs, before a second factor."""
+    return (PASSWORD, EMAIL_OTP) if account.password_hash else (EMAIL_OTP,)
+
+
 def step_ups(account: Account) -> tuple[str, ...]:
     """By which means a signed-in person can prove himself anew."""
-    first = (PASSWORD, EMAIL_OTP) if account.password_hash else (EMAIL_OTP,)
-    return (*first, *of(account))
+    return (*first(account), *of(account))
 
 
 def check(account: Account, code: str, client: Client) -> tuple[str, ...] | Refusal:

@@ -19,8 +19,14 @@ TRIES = 20
 
 def account_of(issuer: str, subject: str) -> Account | None:
     """Whom a known identity opens, whatever address the provider tells."""
+    user_id = account_id_of(issuer, subject)
+    return users.get(user_id) if user_id else None
+
+
+def account_id_of(issuer: str, subject: str) -> str | None:
+    """The id of the account that the identity is linked to at this moment."""
     found = rows(select(Identity.user_id).where(Identity.issuer == issuer, Identity.subject == subject))
-    return users.get(found[0].user_id) if found else None
+    return found[0].user_id if found else None
 
 
 def of(user_id: str) -> list[str]:

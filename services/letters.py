@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import render_template
@@ -14,7 +15,7 @@ from services.notice_texts import NOTICES
 from services.users import Account
 
 CONFIRMATION, RESEND, CHANGE_EMAIL = "confirmation", "resend", "change_email"
-RESET, LOGIN_CODE, STEP_UP_CODE = "reset", "login_code", "step_up_code"
+RESET, LOGIN_CODE, STEP_UP_CODE, LINK_CODE = "reset", "login_code", "step_up_code", "link_code"
 EMAIL_CHANGED, NEW_DEVICE, ACCOUNT_DELETED = "email_changed", "new_device", "account_deleted"
 RECOVERY_SECONDS = 7 * 86400
 
@@ -104,16 +105,18 @@ def _login_code(order: dict[str, str]) -> Written | None:
     return _code(owner, LOGIN_CODE, None) if owner else None
 
 
-def _step_up_code(order: dict[str, str]) -> Written | None:
+def _own_code(purpose: str, order: dict[str, str]) -> Written | None:
+    """Good for one session, or for one link that waits for proof."""
     account = users.get(order["user_id"])
-    return _code(account, STEP_UP_CODE, order["session_id"]) if account else None
+    return _code(account, purpose, order["session_id"], provider=order.get("provider")) if account else None
 
 
-def _code(account: Account, purpose: str, session_id: str | None) -> Written:
+def _code(account: Account, purpose: str, session_id: str | None, provider: str | None = None) -> Written:
     users.lock_address(account.email)
     seconds = settings().otp_seconds
     code = tickets.issue_code(purpose, account.id, seconds, session_id)
-    return _rendered(account.email, "code", seconds, bound=purpose, code=code, minutes=max(1, seconds // 60))
+    values = {"code": code, "minutes": max(1, seconds // 60), "provider": provider, "username": account.username}
+    return _rendered(account.email, "code", seconds, bound=purpose, **values)
 
 
 def _email_changed(order: dict[str, str]) -> Written | None:
@@ -201,7 +204,8 @@ WRITERS: dict[str, Callable[[dict[str, str]], Written | None]] = {
     CHANGE_EMAIL: _change_email,
     RESET: _reset,
     LOGIN_CODE: _login_code,
-    STEP_UP_CODE: _step_up_code,
+    STEP_UP_CODE: partial(_own_code, STEP_UP_CODE),
+    LINK_CODE: partial(_own_code, LINK_CODE),
     EMAIL_CHANGED: _email_changed,
     ACCOUNT_DELETED: _account_deleted,
 }

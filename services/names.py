@@ -1,12 +1,20 @@
-"""Addresses, user names and phone numbers: what is well-formed, and what counts as the same."""
+"""Addresses, names and phone numbers: what is well-formed, and what counts as the same."""
 
 import re
+import unicodedata
 from ipaddress import ip_address, ip_network
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 SHORTEST_USERNAME = 3
+LONGEST_PERSON_NAME = 100
+BIDI_CONTROLS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Unicode's property Bidi_Control: with them a name reorders the text around it."""
+CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+INVISIBLE = ("Cf", "Mn", "Me", "Zs")
+BLANKS = set("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols by their category that show nothing."""
 USERNAME = re.compile(r"[A-Za-z0-9._-]{3,32}")
 
 
@@ -70,6 +78,19 @@ def key_of(name: str) -> str:
         return address_key(address(name))
     except Malformed:
         return name.strip().lower()
+
+
+def person_name(text: str) -> str:
+    """A first or last name, trimmed. Joiners, no-break spaces and emoji belong to names; what reorders text does not."""
+    name = text.strip()
+    if not 0 < len(name) <= LONGEST_PERSON_NAME:
+        raise Malformed(f"Use 1 to {LONGEST_PERSON_NAME} characters.")
+    kinds = {letter: unicodedata.category(letter) for letter in name}
+    if any(kind in CONTROLS or letter in BIDI_CONTROLS for letter, kind in kinds.items()):
+        raise Malformed("Leave out control characters, line breaks and marks that change the direction of text.")
+    if all(kind in INVISIBLE or letter in BLANKS for letter, kind in kinds.items()):
+        raise Malformed("Use at least one visible character.")
+    return name
 
 
 def phone_number(text: str) -> str:

@@ -1,19 +1,20 @@
 """OpenID Connect as a relying party: where a provider wants people sent, and who came back (OIDC Core 1.0, Discovery 1.0)."""
 
-import logging
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, RSAKey
 
 from config import Provider
 from errors import OauthFailed
-from services import clock, provider_connections, provider_http, providers
+from extensions import settings
+from services import clock, names, provider_connections, provider_http, providers
 from services.providers import Errand, Person
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
@@ -29,18 +30,29 @@ SUBJECT = re.compile(r"(?! )[\x20-\x7e]{1,255}(?<! )")
 KEPT_SECONDS = 300
 KEYS_AGAIN_SECONDS = 30
 """How often a `kid` that is not known may make us fetch the keys again."""
-log = logging.getLogger(__name__)
+LEAST_RSA_BITS = 2048
+"""NIST SP 800-131A: shorter keys are not strong enough to prove who somebody is."""
+AUTH_METHODS = "token_endpoint_auth_methods_supported"
 
 
 _kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 """What providers published, by address of it, with the moment it was fetched."""
 
 
-def authorization_url(chosen: Provider, state: str, errand: Errand) -> str:
-    """Where to send the browser: code flow with PKCE S256 (RFC 7636), state and nonce. Raises ProviderUnavailable."""
+def authorization_url(chosen: Provider, state: str, errand: Errand, *, fresh: bool = False) -> str:
+    """Where to send the browser: code flow with PKCE S256 (RFC 7636), state and nonce. Raises ProviderUnavailable.
+
+    `max_age` makes the provider say when the person signed in there (OIDC Core §3.1.2.1), and bounds how long ago.
+    `fresh`: they must do so now.
+    """
     endpoint = metadata(chosen)["authorization_endpoint"]
+    asked = {"max_age": "0" if fresh else str(settings().session_max_seconds)} | (
+        {"prompt": chosen.prompt} if chosen.prompt.strip() else {}
+    )
     with provider_http.session(chosen, providers.redirect_uri(chosen.name)) as client:
-        url, _ = client.create_authorization_url(endpoint, state=state, nonce=errand.nonce, code_verifier=errand.code_verifier)
+        url, _ = client.create_authorization_url(
+            endpoint, state=state, nonce=errand.nonce, code_verifier=errand.code_verifier, **asked
+        )
     return str(url)
 
 
@@ -64,11 +76,21 @@ def _redeemed(chosen: Provider, code: str, errand: Errand) -> Person:
         chosen,
         about["token_endpoint"],
         providers.redirect_uri(chosen.name),
+        _authentication(chosen, about),
         code=code,
         code_verifier=errand.code_verifier,
     )
     claims = _verified(chosen, about, answer.get("id_token"), errand.nonce)
     return _person(chosen, about, claims | _more(chosen, about, claims, answer.get("access_token")))
+
+
+def _authentication(chosen: Provider, about: dict[str, Any]) -> str:
+    """How the provider wants our secret: Basic, unless it takes that in the form only (Discovery 1.0 §3)."""
+    offered = about.get(AUTH_METHODS) or [provider_http.BASIC]
+    for method in (provider_http.BASIC, provider_http.POST):
+        if isinstance(offered, list) and method in offered:
+            return method
+    raise _refused(chosen, f"its {AUTH_METHODS} has neither {provider_http.BASIC} nor {provider_http.POST}")
 
 
 def metadata(chosen: Provider) -> dict[str, Any]:
@@ -142,10 +164,19 @@ def _decoded(chosen: Provider, jwks_uri: str, id_token: str) -> dict[str, Any]:
     for seconds in (KEPT_SECONDS, KEYS_AGAIN_SECONDS):
         found = _remembered((chosen.name, jwks_uri), seconds, lambda: provider_http.fetched(chosen, jwks_uri))
         try:
-            return dict(jwt.decode(id_token, KeySet.import_key_set(cast(Any, found)), algorithms=ALGORITHMS).claims)
+            return dict(jwt.decode(id_token, _strong(found), algorithms=ALGORITHMS).claims)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             fault = type(error).__name__
     raise _refused(chosen, f"its ID token cannot be verified: {fault}")
+
+
+def _strong(published: dict[str, Any]) -> KeySet:
+    """The published keys without RSA keys that are too short. Raises ValueError where none is left."""
+    keys = KeySet.import_key_set(cast(Any, published)).keys
+    strong = [key for key in keys if not isinstance(key, RSAKey) or key.public_key.key_size >= LEAST_RSA_BITS]
+    if not strong:
+        raise ValueError("no key, or only RSA keys under 2048 bits")
+    return KeySet(strong)
 
 
 def _more(chosen: Provider, about: dict[str, Any], claims: dict[str, Any], token: object) -> dict[str, Any]:
@@ -168,13 +199,25 @@ def _person(chosen: Provider, about: dict[str, Any], claims: dict[str, Any]) -> 
         email=email if isinstance(email, str) else None,
         first_name=_name(claims.get("given_name")),
         last_name=_name(claims.get("family_name")),
+        auth_time=_auth_time(claims.get("auth_time")),
     )
 
 
+def _auth_time(value: object) -> datetime | None:
+    """When the person signed in at the provider. What is no such moment counts as not told: never as fresh."""
+    now = clock.now()
+    if not _is_moment(value) or not 0 < cast(float, value) <= now.timestamp() + LEEWAY:
+        return None
+    return min(now, datetime.fromtimestamp(cast(float, value), UTC))
+
+
 def _name(value: object) -> str | None:
-    return (value.strip()[:100] or None) if isinstance(value, str) and value.isprintable() else None
+    """A name that the service would refuse is left out: it must not keep somebody from signing in."""
+    try:
+        return names.person_name(value) if isinstance(value, str) else None
+    except names.Malformed:
+        return None
 
 
 def _refused(chosen: Provider, why: str) -> OauthFailed:
-    log.warning("provider %s: %s", chosen.name, why)
-    return OauthFailed()
+    return providers.refused(chosen.name, why)

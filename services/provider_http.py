@@ -8,9 +8,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
+from urllib.parse import quote_plus
 
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.integrations.requests_client.oauth2_session import OAuth2ClientAuth
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import JSONDecodeError, RequestException
@@ -30,6 +32,7 @@ AT_ONCE = 4
 WAIT_SECONDS = 1.0
 NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 """What the libraries raise over an answer that means nothing: `"expires_in": 1e999` is an OverflowError."""
+BASIC, POST = "client_secret_basic", "client_secret_post"
 Found = TypeVar("Found")
 log = logging.getLogger(__name__)
 _askers: defaultdict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(AT_ONCE))
@@ -109,10 +112,15 @@ def date_of(provider: Provider) -> datetime | None:
         return _asked(provider, ask)
 
 
-def exchanged(provider: Provider, endpoint: str, redirect_uri: str, **given: str) -> dict[str, Any]:
-    """The token endpoint's answer for a code (RFC 6749 §4.1.3, RFC 7636 §4.5). Raises as `fetched` does."""
+def exchanged(provider: Provider, endpoint: str, redirect_uri: str, method: str, **given: str) -> dict[str, Any]:
+    """The token endpoint's answer for a code (RFC 6749 §4.1.3, RFC 7636 §4.5). Raises as `fetched` does.
+
+    `method`: BASIC or POST. By Basic, id and secret are form-encoded first (RFC 6749 §2.3.1), which Authlib leaves out.
+    """
+    pair = (provider.client_id, provider.client_secret)
+    auth = OAuth2ClientAuth(*(map(quote_plus, pair) if method == BASIC else pair), method)
     with session(provider, redirect_uri) as client:
-        return _asked(provider, lambda: dict(client.fetch_token(endpoint, grant_type="authorization_code", **given)))
+        return _asked(provider, lambda: dict(client.fetch_token(endpoint, grant_type="authorization_code", auth=auth, **given)))
 
 
 def _bearer(token: str | None) -> dict[str, str]:
@@ -124,7 +132,7 @@ def _object(response: Response) -> dict[str, Any]:
         raise RequestException(f"status {response.status_code}")
     found = response.json() if response.status_code == 200 else None
     if not isinstance(found, dict):
-        raise OauthFailed
+        raise TypeError("no object")
     return found
 
 

@@ -1,5 +1,6 @@
 """People who were sent to a provider: each comes back once, within ten minutes, in the browser that left."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from model import ProviderVisit
 from services import clock, keys, mint, vault
 
 SECONDS = 600
+log = logging.getLogger(__name__)
 
 
 def depart(provider: str, browser: str, about: dict[str, Any]) -> str:
@@ -46,11 +48,12 @@ def end(provider: str, browser: str, state: str) -> dict[str, Any]:
         ProviderVisit.expires_at <= now + timedelta(seconds=SECONDS) + clock.SKEW,  # else the clock has stepped back since
     )
     found = rows(select(ProviderVisit.id, ProviderVisit.about).where(*here))
-    if not found:
-        raise OauthFailed
-    with transaction_apart() as connection:
-        ended = connection.execute(update(ProviderVisit).where(*here).values(spent_at=clock.now())).rowcount
+    ended = 0
+    if found:
+        with transaction_apart() as connection:
+            ended = connection.execute(update(ProviderVisit).where(*here).values(spent_at=clock.now())).rowcount
     if ended != 1:
+        log.warning("provider %s: no sign-in with this state waits in this browser: used, expired, or another one", provider)
         raise OauthFailed
     about: dict[str, Any] = vault.reveal("provider visit", found[0].id, found[0].about)
     return about

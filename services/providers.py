@@ -1,11 +1,15 @@
 """The providers of the settings, and what goes with a visit to one. What is said to them is `openid`'s, with Authlib."""
 
+import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from config import Provider
-from errors import ProviderNotConfigured
+from errors import OauthFailed, ProviderNotConfigured
 from extensions import settings
-from services import mint
+from services import mint, names
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,10 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who came back. `email` only where the provider says, in so many words, that it is verified."""
+    """Who came back. `email` only where the provider says, in so many words, that it is verified.
+
+    `auth_time`: when they proved who they are there; None where the provider does not say.
+    """
 
     provider: str
     issuer: str
@@ -26,6 +33,7 @@ class Person:
     email: str | None
     first_name: str | None
     last_name: str | None
+    auth_time: datetime | None
 
 
 def named(name: str) -> Provider:
@@ -34,6 +42,17 @@ def named(name: str) -> Provider:
     if found is None:
         raise ProviderNotConfigured
     return found
+
+
+def is_trusted_for(provider: str, email: str) -> bool:
+    """Whether this provider's word for an address is enough to link the account that has it (OIDC_TRUSTED_FOR)."""
+    return f"{provider}:{names.address_key(email).rpartition('@')[2]}" in settings().oidc_trusted_for
+
+
+def refused(provider: str, why: str, detail: str | None = None) -> OauthFailed:
+    """The refusal of a sign-in, with its reason in the log. `why`: nothing that the provider or the browser sent."""
+    log.warning("provider %s: %s", provider, why)
+    return OauthFailed(detail)
 
 
 def redirect_uri(name: str) -> str:

@@ -13,7 +13,7 @@ from model import Identity, Session, User
 from prepared import Change, Lookup
 from services import activity, audit, clock, mint, tokens, users
 from services.client import Client
-from services.tokens import ACCESS, Claims, Grant
+from services.tokens import ACCESS, UNKNOWN, Claims, Grant
 from services.users import ACCOUNT_COLUMNS, Account
 
 CHECKED = (
@@ -60,8 +60,8 @@ class SignedIn:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the person proved himself lately, as the presented token says."""
-        return clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
+        """Whether the person proved himself lately, as the presented token says; one that does not say is not fresh."""
+        return self.auth_time > 0 and clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,14 @@ class Listed:
     user_agent: str
 
 
-def open_for(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
-    """A new session. Only `sign_ins` calls this."""
+def open_for(account: Account, amr: tuple[str, ...], client: Client, auth_time: datetime | None = None) -> Grant:
+    """A new session. Only `sign_ins` calls this. `auth_time`: when the person proved who they are, if not now."""
     now = clock.now()
     session = Session(
         id=mint.identifier(),
         user_id=account.id,
         created_at=now,
-        auth_time=now,
+        auth_time=auth_time or now,
         expires_at=now + timedelta(seconds=settings().session_max_seconds),
         last_activity=now,
         amr=" ".join(amr),
@@ -190,7 +190,7 @@ def all_of(user_id: str) -> list[dict[str, Any]]:
     moments = (Session.created_at, Session.auth_time, Session.last_activity, Session.expires_at, Session.ended_at)
     columns = (Session.id, *moments, Session.end_reason, Session.amr, Session.ip, Session.user_agent)
     found = select(*columns).where(Session.user_id == user_id).order_by(Session.created_at)
-    return [dict(row._mapping) for row in rows(found)]
+    return [dict(row._mapping) | {"auth_time": None if row.auth_time == UNKNOWN else row.auth_time} for row in rows(found)]
 
 
 def newest_addresses() -> list[tuple[str, str]]:

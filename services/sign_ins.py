@@ -4,10 +4,21 @@ What is wanted: a confirmed address, an active account, and a second factor wher
 are outcomes, and what was written beside them is kept.
 """
 
-from errors import AccountInactive, EmailNotConfirmed, InvalidCredentials, InvalidToken, MfaRequired, Refusal, TokenInvalid
-from services import audit, factors, notices, sessions, tickets, users
+from errors import (
+    AccountInactive,
+    EmailNotConfirmed,
+    InvalidCredentials,
+    InvalidToken,
+    MfaRequired,
+    ProviderAlreadyLinked,
+    Refusal,
+    TokenInvalid,
+)
+from services import audit, factors, notices, provider_links, sessions, tickets, users
 from services.client import Client
+from services.provider_links import ExternalLogin
 from services.sessions import SignedIn
+from services.tickets import Found
 from services.tokens import Grant
 from services.users import Account
 
@@ -15,34 +26,60 @@ PENDING_SECONDS = 300
 FINISHED = "This sign-in was finished, or took too long. Sign in again."
 
 
-def proceed(account: Account, amr: tuple[str, ...], client: Client, mfa_code: str | None = None) -> Grant | Refusal:
-    """Opens a session for somebody who has proved `amr` (RFC 8176), or says what is wanted. Raises TooManyAttempts."""
+def proceed(
+    account: Account,
+    amr: tuple[str, ...],
+    client: Client,
+    mfa_code: str | None = None,
+    external: ExternalLogin | None = None,
+) -> Grant | Refusal:
+    """Opens a session for somebody who has proved `amr` (RFC 8176), or says what is wanted.
+
+    `external`: the sign-in at a provider that this one rests on. Raises InvalidCredentials, ProviderAlreadyLinked.
+    """
     if refusal := _closed(account):
         audit.record("sign_in_refused", client, user_id=account.id, reason=refusal.code)
         return refusal
     if account.mfa_enabled_at is None:
-        return _open(account, amr, client)
+        return _open(account, amr, client, external)
     if mfa_code is None:
         audit.record("sign_in_wants_factor", client, user_id=account.id)
-        pending = tickets.issue(tickets.SIGN_IN, account.id, PENDING_SECONDS, about=list(amr))
-        return MfaRequired(factors.of(account), pending)
+        return MfaRequired(factors.of(account), _half_finished(account, amr, external))
     more = factors.check(account, mfa_code, client)
-    return more if isinstance(more, Refusal) else _open(account, _together(amr, more), client)
+    return more if isinstance(more, Refusal) else _open(account, _together(amr, more), client, external)
 
 
 def resume(mfa_token: str, mfa_code: str, client: Client) -> Grant | Refusal:
     """The second step of a sign-in that wanted a factor; a wrong code does not spend its token. Raises TokenInvalid."""
     try:
-        pending = tickets.find(mfa_token, tickets.SIGN_IN)
+        pending = tickets.find(mfa_token, tickets.SIGN_IN, tickets.EXTERNAL_SIGN_IN)
     except InvalidToken as error:
         raise TokenInvalid(FINISHED) from error
     account = users.get(pending.user_id)
     if account is None:
         raise TokenInvalid(FINISHED)
-    outcome = proceed(account, tuple(pending.about), client, mfa_code)
+    amr, external = _proved(pending)
+    try:
+        outcome = proceed(account, amr, client, mfa_code, external)
+    except ProviderAlreadyLinked as error:
+        raise TokenInvalid(FINISHED) from error
     if isinstance(outcome, Grant) and not tickets.use_up(pending.id):
         raise TokenInvalid(FINISHED)
     return outcome
+
+
+def _half_finished(account: Account, amr: tuple[str, ...], external: ExternalLogin | None) -> str:
+    if external is None:
+        return tickets.issue(tickets.SIGN_IN, account.id, PENDING_SECONDS, about=list(amr))
+    about = {"amr": list(amr), "external": external.kept()}
+    return tickets.issue(tickets.EXTERNAL_SIGN_IN, account.id, PENDING_SECONDS, about=about)
+
+
+def _proved(pending: Found) -> tuple[tuple[str, ...], ExternalLogin | None]:
+    """What the first step of a half-finished sign-in has proved."""
+    if pending.purpose == tickets.SIGN_IN:
+        return tuple(pending.about), None
+    return tuple(pending.about["amr"]), ExternalLogin.of(pending.about["external"])
 
 
 def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code: str | None = None) -> Grant | Refusal:
@@ -70,11 +107,13 @@ def _closed(account: Account) -> Refusal | None:
     return None if account.is_open else AccountInactive()
 
 
-def _open(account: Account, amr: tuple[str, ...], client: Client) -> Grant:
-    """Raises InvalidCredentials where password, factor or account were changed while this sign-in was judged."""
+def _open(account: Account, amr: tuple[str, ...], client: Client, external: ExternalLogin | None) -> Grant:
+    """Raises InvalidCredentials where password, factor, account or identity were changed while this sign-in was judged."""
     if not users.is_unchanged(account):
         raise InvalidCredentials
-    grant = sessions.open_for(account, amr, client)
+    if external and not provider_links.admit(account, external, client):
+        raise InvalidCredentials
+    grant = sessions.open_for(account, amr, client, external.auth_time if external else None)
     sessions.end_presented(client)  # ASVS 7.2.4
     notices.tell("new_device", account, client)
     return grant

@@ -21,9 +21,18 @@ UNDO_DELETION = "undo_deletion"
 NOT_ME = "not_me"
 LINK = "link"
 EXCHANGE = "exchange"
+EXCHANGE_UNPROVED = "exchange_unproved"
+"""Codes of sign-ins whose identity is not linked to the account. Of a purpose of their own: an older release takes none."""
+EXTERNAL_SIGN_IN = "external_sign_in"
+LINK_PROOF, LINK_CODE = "link_proof", "link_code"
+REAUTHENTICATE, EXCHANGE_STEP_UP = "reauthenticate", "exchange_step_up"
 UNDO_EMAIL = "undo_email"
 SIGN_UP = "sign_up"
-OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, LINK, EXCHANGE, CHANGE_EMAIL)
+OF_PROVIDERS = (
+    *(LINK, EXCHANGE, EXCHANGE_UNPROVED, EXTERNAL_SIGN_IN),
+    *(LINK_PROOF, LINK_CODE, REAUTHENTICATE, EXCHANGE_STEP_UP),
+)
+OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, CHANGE_EMAIL, *OF_PROVIDERS)
 """What a change of password or address makes void."""
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -25,6 +25,8 @@ FORMER_TYPE = "JWT"
 LONGEST = 4096
 MOST_REMEMBERED = 4096
 """Tokens whose signature is not checked again, the latest; some 5 MiB."""
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""The `auth_time` of a session whose provider did not say when the person signed in there. No token has it."""
 IDENTIFIERS = ("sub", "sid", "jti", "csrf")
 TIMES = ("iat", "nbf", "exp")
 
@@ -57,7 +59,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """A verified token. `auth_time`: seconds since 1970, of an access token; 0 of a refresh token."""
+    """A verified token. `auth_time`: seconds since 1970, of an access token; 0 where there is none."""
 
     kind: str
     user_id: str
@@ -71,7 +73,9 @@ class Claims:
 
 def mint_access(grant: Grant) -> str:
     claims = _claims(grant, _derived("access", grant.refresh_jti), grant.access_from, grant.access_until)
-    claims |= {"auth_time": int(grant.auth_time.timestamp()), "amr": list(grant.amr), "roles": list(grant.roles)}
+    claims |= {"amr": list(grant.amr), "roles": list(grant.roles)}
+    if grant.auth_time != UNKNOWN:
+        claims["auth_time"] = int(grant.auth_time.timestamp())
     text: str = create_access_token(grant.user_id, additional_claims=claims, additional_headers=_header(ACCESS))
     _remember(text, _said(claims | {"type": ACCESS, "sub": grant.user_id}))
     return text
@@ -172,8 +176,7 @@ def _said(claims: dict[str, Any]) -> Claims:
 
 def _well_formed(claims: dict[str, Any]) -> bool:
     texts = all(isinstance(claims.get(name), str) for name in (*IDENTIFIERS, "type"))
-    timed = TIMES if claims.get("type") == REFRESH else (*TIMES, "auth_time")
-    times = all(type(claims.get(name)) is int for name in timed)
+    times = all(type(claims.get(name)) is int for name in TIMES) and type(claims.get("auth_time", 0)) is int
     return texts and times
 
 

@@ -44,7 +44,8 @@ const PLAIN = {
     last_sign_in_method: "This is your only way to sign in. Set a password first.",
     provider_already_linked: "That account is linked already: here or to another account. Unlink it there first.",
     provider_unavailable: "The provider cannot be reached at the moment. Try again, or sign in another way.",
-    oauth_failed: "The sign-in was cancelled or went wrong. Nothing was changed: you can begin again.",
+    oauth_failed: "The sign-in went wrong. Nothing was changed: you can begin again.",
+    oauth_cancelled: "You canceled the sign-in. Nothing was changed: you can begin again.",
 };
 
 /** Why a session ended: the `reason` of `session_ended`, or what this app knows itself. */

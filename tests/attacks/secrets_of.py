@@ -1,13 +1,14 @@
 """One person who holds a live secret of every kind that the service gives out, each learned as people learn them."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jwt
 import pyotp
 
 from database import unit_of_work
-from services import tickets
+from services import clock, identities, tickets
+from services.provider_links import ExternalLogin
 from tests.attacks.town import CODE
 from tests.people import PASSWORD
 from tests.resources.conftest import Door
@@ -116,10 +117,29 @@ def _others(found: Holder) -> None:
     url = door.post("/auth/google/link", None, found.access).get_json()["authorization_url"]
     found.secrets["link ticket"] = url.rpartition("ticket=")[2]
     with door.app.app_context():
-        found.secrets["exchange code"] = _issued(found.id)
+        found.secrets["exchange code"], unproved = _issued(found.id)
+        session_id = jwt.decode(found.access, options={"verify_signature": False})["sid"]
+        _asks_to_step_up(found, session_id)
+    asked = door.post("/auth/exchange", {"code": unproved})
+    found.secrets["link token"] = asked.get_json()["link_token"]
+    assert door.post("/auth/link/code", {"link_token": found.secrets["link token"]}).status_code == 202
+    found.secrets["link code"] = _code(door, found.email)
 
 
-def _issued(user_id: str) -> str:
-    """As the provider's callback does once it knows who came."""
+def _asks_to_step_up(found: Holder, session_id: str) -> None:
+    """As `/auth/<provider>/reauthenticate` and then the callback do, for an identity that is linked."""
+    linked = ExternalLogin("example", "http://127.0.0.1:8", found.id, clock.now())
+    about = {"login": linked.kept(), "session_id": session_id, "since": clock.now().isoformat()}
     with unit_of_work():
-        return tickets.issue(tickets.EXCHANGE, user_id, 60, about={})
+        identities.link(found.id, linked.provider, linked.issuer, linked.subject)
+        found.secrets["step-up ticket"] = tickets.issue(tickets.REAUTHENTICATE, found.id, 60, about=session_id)
+        found.secrets["step-up exchange code"] = tickets.issue(tickets.EXCHANGE_STEP_UP, found.id, 60, about=about)
+
+
+def _issued(user_id: str) -> tuple[str, str]:
+    """As the provider's callback does once it knows who came: with an identity that is linked, and with one that is not."""
+    linked, other = (ExternalLogin("google", "http://127.0.0.1:9", f"{kind}{user_id}", clock.now()) for kind in ("", "new "))
+    about = {"login": replace(linked, may_link=True).kept()}
+    with unit_of_work():
+        code = tickets.issue(tickets.EXCHANGE, user_id, 60, about=about)
+        return code, tickets.issue(tickets.EXCHANGE_UNPROVED, user_id, 60, about={"login": other.kept()})

@@ -28,7 +28,8 @@ PROVIDER = {
 KINDS = (
     *("access token", "refresh token", "mfa_token", "confirm link", "change link", "reset link", "not-me link"),
     *("undo link of an address", "undo link of a deletion", "login code", "step-up code", "recovery code", "TOTP code"),
-    *("CSRF value", "link ticket", "exchange code", "password", "TOTP secret", "signup_token"),
+    *("CSRF value", "link ticket", "exchange code", "link token", "link code", "password", "TOTP secret"),
+    *("step-up ticket", "step-up exchange code", "signup_token"),
 )
 BEARERS = {
     Access.SIGNED_IN: ("access token",),
@@ -91,6 +92,18 @@ def _step_up(holder: Holder) -> dict[str, Any]:
     return {"otp_code": holder.secrets["step-up code"], "mfa_code": holder.spare[0]}
 
 
+def _second_factor(holder: Holder) -> dict[str, Any]:
+    return {"mfa_code": holder.spare[0]}
+
+
+def _step_up_at_provider(holder: Holder) -> dict[str, Any]:
+    return {"code": holder.secrets["step-up exchange code"]}
+
+
+def _waiting(holder: Holder) -> dict[str, Any]:
+    return {"link_token": holder.secrets["link token"]}
+
+
 FIELDS = [
     Place("POST", "/login", "password", ("password",), lambda one: _by_name(one) | {"mfa_code": one.spare[0]}),
     Place("POST", "/login", "mfa_code", SECOND_FACTOR, _by_name),
@@ -109,7 +122,13 @@ FIELDS = [
     Place("POST", "/verify-otp", "mfa_code, with a token", SECOND_FACTOR, _step_up, signed_in=True),
     Place("DELETE", "/profile", "password", ("password",), signed_in=True),
     Place("POST", "/auth/exchange", "code", ("exchange code",)),
-    Place("GET", "/auth/<string:provider>", "query", ("link ticket",)),
+    Place("POST", "/auth/exchange", "code, with a token", ("step-up exchange code",), _second_factor, signed_in=True),
+    Place("POST", "/auth/exchange", "mfa_code, with a token", SECOND_FACTOR, _step_up_at_provider, signed_in=True),
+    Place("POST", "/auth/link", "link_token", ("link token",), lambda _: {"password": PASSWORD}),
+    Place("POST", "/auth/link", "password", ("password",), _waiting),
+    Place("POST", "/auth/link", "otp_code", ("link code",), _waiting),
+    Place("POST", "/auth/link/code", "link_token", ("link token",)),
+    Place("GET", "/auth/<string:provider>", "query", ("link ticket", "step-up ticket")),
     Place("POST", "/confirm/<string:token>", "password", ("password",)),
     Place("POST", "/confirm/<string:token>", "signup_token", ("signup_token",), link="confirm link"),
 ]
@@ -127,6 +146,7 @@ BODIES: dict[tuple[str, str], Callable[[Holder], Any]] = {
 """What a call wants besides the secret in its header or path."""
 REFUSED_ALL_THE_SAME = {"POST /mfa bearer": 409, "DELETE /sessions/<string:session_id> bearer": 404}
 REFUSED_ALL_THE_SAME |= {"DELETE /auth/<string:provider>/link bearer": 404}
+REFUSED_ALL_THE_SAME |= {"POST /auth/<string:provider>/reauthenticate bearer": 404}
 """The token is taken, and then there is nothing to do."""
 
 

@@ -1,6 +1,7 @@
 """Sixteen clients at the same moment, on two processes: a visit, a code and a new identity are each used once."""
 
 import http.client
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.parts import mariadb, postgresql
 from tests.parts.hostile_provider import TOKEN, Realm, hostile_provider
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
+from tests.people import PASSWORD
 from tests.visitors import ada, settings_of
 
 pytestmark = pytest.mark.timeout(1500)  # the full figures take their time
@@ -26,6 +28,11 @@ class World:
     pair: list[Service]
     realm: Realm
     uri: str
+    mail: MailServer
+
+    def mailed_code(self, address: str) -> str:
+        """The code in the first mail that arrives there."""
+        return re.findall(r"^\d{6}\b", self.mail.wait_to(address)[-1].text, re.MULTILINE)[0]  # type: ignore[no-any-return]
 
     def count(self, table: str, people: str) -> int:
         """How many rows these people have, whose addresses begin alike."""
@@ -52,9 +59,9 @@ def world(
         uri = f"{database_server}/provider_races"
     with hostile_provider() as provider:
         realm = provider.realm()
-        settings = {"FRONTEND_URL": PAGE, "SCHEDULER_ENABLED": "false", "SQLITE_SYNCHRONOUS": "NORMAL"}
+        settings = {"FRONTEND_URL": PAGE, "SQLITE_SYNCHRONOUS": "NORMAL"}
         with doors.services(uri, smtp, **settings | settings_of(realm.discovery_url)) as pair:  # type: ignore[arg-type]
-            yield World(pair, realm, uri)
+            yield World(pair, realm, uri, mail_server)
 
 
 def outcome(answer: Answer) -> str:
@@ -88,6 +95,29 @@ def test_one_code_is_exchanged_once(world: World, kind: str, rounds: int) -> Non
         assert Counter(answer.status for answer in answers) == {200: 1, 400: CLIENTS - 1}
     assert world.count("sessions", "code") == rounds
     print(f"\n[{kind}] one code x {CLIENTS}: one winner in {rounds}/{rounds} rounds")
+
+
+@pytest.mark.parametrize("proof", ["password", "otp_code"])
+def test_one_link_token_links_and_signs_in_once(world: World, kind: str, rounds: int, proof: str) -> None:
+    """With the right proof, in sixteen hands."""
+    for number in range(rounds):
+        name = f"proof-{proof[:3]}{number}"
+        doors.account(world.pair[0], world.mail, name)
+        world.mail.clear()
+        path, headers = world.back(sub=name, email=f"{name}@example.org")
+        secret = code([call(world.pair[0], "GET", path, headers=headers)])
+        asked = call(world.pair[0], "POST", "/auth/exchange", {"code": secret}).json
+        body = {"link_token": asked["link_token"], "password": PASSWORD}
+        if proof == "otp_code":
+            assert call(world.pair[1], "POST", "/auth/link/code", {"link_token": asked["link_token"]}).status == 202
+            body = {"link_token": asked["link_token"], "otp_code": world.mailed_code(f"{name}@example.org")}
+        answers = at_once(world.pair, lambda _, door, b=body: call(door, "POST", "/auth/link", b))  # type: ignore[misc]
+        statuses = Counter(answer.status for answer in answers)
+        assert statuses[200] == 1, statuses
+        assert {*statuses} <= {200, 400, 401, 429}, statuses
+    people = f"proof-{proof[:3]}"
+    assert (world.count("identities", people), world.count("sessions", people)) == (rounds, rounds)
+    print(f"\n[{kind}] one link_token x {CLIENTS}, right {proof}: one winner in {rounds}/{rounds} rounds")
 
 
 @pytest.mark.parametrize("people", ["one identity", "one address", "one user name"])

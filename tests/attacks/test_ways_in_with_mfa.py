@@ -103,6 +103,21 @@ WAYS: dict[str, tuple[str, Way, str]] = {
         lambda one: post(one, "/auth/exchange", {"code": one.secrets["exchange code"]}),
         WANTS_FACTOR,
     ),
+    "provider, account proved by password": (
+        "POST /auth/link",
+        lambda one: post(one, "/auth/link", {"link_token": one.secrets["link token"], "password": PASSWORD}),
+        WANTS_FACTOR,
+    ),
+    "provider, account proved by mailed code": (
+        "POST /auth/link",
+        lambda one: post(one, "/auth/link", {"link_token": one.secrets["link token"], "otp_code": one.secrets["link code"]}),
+        WANTS_FACTOR,
+    ),
+    "step-up at the provider": (
+        "POST /auth/exchange",
+        lambda one: post(one, "/auth/exchange", {"code": one.secrets["step-up exchange code"]}, one.access),
+        WANTS_FACTOR,
+    ),
     "step-up by password": (
         "POST /reauthenticate",
         lambda one: post(one, "/reauthenticate", {"password": PASSWORD}, one.access),

@@ -51,12 +51,18 @@ def test_a_known_identity_signs_in_whatever_its_address_says(house: House, realm
 
 
 @pytest.mark.parametrize("spelling", [ADA, "ADA@Example.ORG"])
-def test_a_verified_address_of_an_account_is_linked_and_the_owner_told(house: House, realm: Realm, spelling: str) -> None:
+def test_a_verified_address_of_an_account_is_linked_after_proof_and_the_owner_told(
+    house: House, realm: Realm, spelling: str
+) -> None:
     house.account()
     own = house.tokens()[0]
     house.mail_to(ADA)
     house.mail_server.clear()
-    access = token(house, realm, email=spelling)
+    visitor = Visitor(house)
+    answer = visitor.sign_in(realm, **ada(email=spelling))
+    assert answer.get_json()["methods"] == ["password", "email_otp"]
+    assert (profile(house, own)["oauth_providers"], mailed.subjects(house, ADA)) == ([], [])
+    access = visitor.prove(answer).get_json()["access_token"]
     seen = profile(house, access)
     assert (seen["id"], seen["oauth_providers"], seen["has_password"]) == (profile(house, own)["id"], ["google"], True)
     assert mailed.subjects(house, ADA).count("a way to sign in was added") == 1
@@ -129,6 +135,10 @@ def test_a_second_provider_leads_to_the_same_account(house: House, realm: Realm,
     with hostile_provider() as provider:
         other = provider.realm("example")
         set_up(house, monkeypatch, other, "example")
-        answer = Visitor(house).sign_in(other, "example", **ada())
+        visitor = Visitor(house)
+        asked = visitor.sign_in(other, "example", **ada())
+        assert asked.get_json()["methods"] == ["email_otp"], "the account has no password"
+        assert visitor.open("/auth/link/code", {"link_token": asked.get_json()["link_token"]}).status_code == 202
+        answer = visitor.prove(asked, otp_code=factors.newest_code(house))
     seen = profile(house, answer.get_json()["access_token"])
     assert (seen["id"], seen["oauth_providers"]) == (first["id"], ["example", "google"])

@@ -113,7 +113,9 @@ def test_a_closed_sign_up_is_closed_to_strangers_only(house: House, realm: Realm
     set_up(house, monkeypatch, realm, signup_enabled=False)
     assert said(Visitor(house).sign_in(realm, **ada(sub="eve", email="eve@example.org"))) == (403, "signup_closed")
     assert said(Visitor(house).sign_in(realm, **ada(sub="eve", email=None))) == (400, "oauth_failed")
-    assert profile(house, token(house, realm))["username"] == "ada"
+    ada_herself = Visitor(house)
+    proved = ada_herself.prove(ada_herself.sign_in(realm, **ada()))
+    assert profile(house, proved.get_json()["access_token"])["username"] == "ada"
     set_up(house, monkeypatch, realm, signup_enabled=False, frontend_url=PAGE)
     assert told(Visitor(house).sign_in(realm, **ada(sub="eve", email="eve@example.org"))) == {"error": "signup_closed"}
 
@@ -122,19 +124,22 @@ def test_a_closed_sign_up_is_closed_to_strangers_only(house: House, realm: Realm
 def test_a_second_factor_is_wanted_all_the_same(
     house: House, realm: Realm, monkeypatch: pytest.MonkeyPatch, page: str | None, standing_clock: time_machine.Traveller
 ) -> None:
-    _, phone = factors.protected(house)
+    access, phone = factors.protected(house)
     set_up(house, monkeypatch, realm, frontend_url=page)
-    answer = Visitor(house).sign_in(realm, **ada())
+    answer = (visitor := Visitor(house)).sign_in(realm, **ada())
     if page:
-        answer = house.post("/auth/exchange", {"code": told(answer)["code"]})
+        answer = visitor.open("/auth/exchange", {"code": told(answer)["code"]})
+    answer = visitor.prove(answer)
     assert said(answer) == (401, "mfa_required")
+    assert profile(house, access)["oauth_providers"] == [], "not linked before the whole sign-in is done"
     wanted = answer.get_json()
     assert wanted["methods"] == ["totp", "recovery_code"]
     assert said(factors.second(house, wanted["mfa_token"], phone.wrong())) == (401, "invalid_mfa_code")
     tokens = factors.second(house, wanted["mfa_token"], phone.code())
-    assert set(factors.amr(tokens)) == {"fed", "otp", "mfa"}
+    assert set(factors.amr(tokens)) == {"fed", "pwd", "otp", "mfa"}
     assert said(factors.second(house, wanted["mfa_token"], phone.code()))[0] == 401
-    assert profile(house, tokens.get_json()["access_token"])["mfa_enabled"] is True
+    seen = profile(house, tokens.get_json()["access_token"])
+    assert (seen["mfa_enabled"], seen["oauth_providers"]) == (True, ["google"])
 
 
 def test_a_code_is_void_once_the_password_was_reset(house: House, realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:

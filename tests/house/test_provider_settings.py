@@ -43,7 +43,16 @@ FAULTS = {
         GOOGLE | EXAMPLE | {"GOOGLE_CLIENT_SECRET": "", "OIDC_EXAMPLE_CLIENT_SECRET": ""},
     ),
 }
-NAMES = ["Google", "my-idp", "../x", "1st", "a/b", "exchange", "google,exchange", "x" * 40]
+NAMES = ["Google", "my-idp", "../x", "1st", "a/b", "exchange", "google,exchange", "link", "x" * 40]
+NOT_TRUSTED = [
+    "google",
+    "google:",
+    ":gmail.com",
+    "google:*",
+    "google:*.gmail.com",
+    "google:a@gmail.com",
+    "Google:gmail.com",
+]
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -80,3 +89,35 @@ def test_a_provider_has_a_plain_name_that_is_no_path_of_ours(names: str) -> None
 def test_google_may_be_named_without_being_set_up_and_set_up_without_being_wanted() -> None:
     assert load(GOOD).oidc == {}
     assert load(GOOD | GOOGLE | EXAMPLE | {"OIDC_PROVIDERS": "example"}).oidc.keys() == {"example"}
+
+
+def test_a_provider_is_trusted_for_the_domains_that_are_named() -> None:
+    given = {"OIDC_TRUSTED_FOR": "google:GMail.com, google:münchen.example.org,example:example.org"}
+    settings = load(GOOD | GOOGLE | EXAMPLE | given)
+    assert settings.oidc_trusted_for == (
+        "google:gmail.com",
+        "google:xn--mnchen-3ya.example.org",
+        "example:example.org",
+    )
+    assert load(GOOD).oidc_trusted_for == ()
+
+
+@pytest.mark.parametrize("value", [*NOT_TRUSTED, "example:example.org"])
+def test_what_names_no_provider_and_domain_refuses_the_start(value: str) -> None:
+    faults = faults_of(GOOD | {"OIDC_TRUSTED_FOR": value})
+    assert named(faults) == ["OIDC_TRUSTED_FOR"]
+
+
+def test_each_provider_has_a_prompt_of_its_own() -> None:
+    both = GOOD | GOOGLE | EXAMPLE
+    assert {provider.prompt for provider in load(both).oidc.values()} == {"select_account"}
+    settings = load(both | {"OIDC_GOOGLE_PROMPT": "", "OIDC_EXAMPLE_PROMPT": "login consent"})
+    assert (settings.oidc["google"].prompt, settings.oidc["example"].prompt) == ("", "login consent")
+
+
+@pytest.mark.parametrize("name", ["OIDC_GOOGLE_PROMPT", "OIDC_EXAMPLE_PROMPT"])
+@pytest.mark.parametrize("value", ["none", "login none", "choose"])
+def test_a_prompt_that_asks_nobody_refuses_the_start(name: str, value: str) -> None:
+    faults = faults_of(GOOD | GOOGLE | EXAMPLE | {name: value})
+    assert named(faults) == [name]
+    assert "select_account" in faults[0]

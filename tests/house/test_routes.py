@@ -23,6 +23,8 @@ SENSITIVE = {
     "/send-otp",
     "/verify-otp",
     "/reauthenticate",
+    "/auth/link",
+    "/auth/link/code",
 }
 """What guesses or sends mail; those of them that exist carry the second limit."""
 

@@ -16,7 +16,8 @@ from tests.parts.ports import free_port
 from tests.parts.provider import Provider
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
-from tests.visitors import settings_of
+from tests.people import PASSWORD
+from tests.visitors import settings_for
 
 LEAVE = """url => {
     const state = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16)).join("");
@@ -24,13 +25,15 @@ LEAVE = """url => {
     location.href = `${url}/auth/google?state=${state}`;
 }"""
 """What the app's button does."""
-ARRIVE = """async ([url, credentials]) => {
+ARRIVE = """async ([url, credentials, password]) => {
     const told = new URLSearchParams(location.hash.slice(1));
     if (told.get("state") !== sessionStorage.getItem("state")) return {fault: "another state"};
     history.replaceState(null, "", location.pathname);
     const ask = (path, options) => fetch(url + path, {credentials, ...options});
     const body = JSON.stringify({code: told.get("code")});
-    const answer = await ask("/auth/exchange", {method: "POST", headers: {"Content-Type": "application/json"}, body});
+    const post = (path, body) => ask(path, {method: "POST", headers: {"Content-Type": "application/json"}, body});
+    const asked = await (await post("/auth/exchange", body)).json();
+    const answer = await post("/auth/link", JSON.stringify({link_token: asked.link_token, password}));
     const tokens = await answer.json();
     const headers = tokens.access_token ? {Authorization: `Bearer ${tokens.access_token}`} : {};
     return {status: answer.status, tokens, profile: await (await ask("/profile", {headers})).json()};
@@ -79,7 +82,7 @@ def world(
         settings = {"PORT": str(port), "BASE_URL": url, "FRONTEND_URL": app, "JWT_TOKEN_LOCATION": location}
         uri = f"sqlite:///{folder / 'browser.db'}"
         mail_server.clear()
-        service = stack.enter_context(doors.service(uri, smtp, **settings | settings_of(real.discovery_url)))
+        service = stack.enter_context(doors.service(uri, smtp, **settings | settings_for(real)))
         doors.account(service, mail_server, "ada")
         yield World(service, url, app, real, location == "cookies", at_mock if name == "mock" else at_certified)
 
@@ -94,7 +97,7 @@ def test_a_person_signs_in_from_a_page_of_another_origin(browser: Browser, world
         page.wait_for_url(f"{world.real.issuer}/**")
         world.sign_in(page)
         page.wait_for_url(f"{world.app}/auth/callback**")
-        found = page.evaluate(ARRIVE, [world.url, "include" if world.by_cookie else "omit"])
+        found = page.evaluate(ARRIVE, [world.url, "include" if world.by_cookie else "omit", PASSWORD])
         assert found["status"] == 200, found
         assert (found["profile"]["username"], found["profile"]["oauth_providers"]) == ("ada", ["google"])
         kept = {cookie["name"]: cookie for cookie in context.cookies(world.url)}

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,6 +24,7 @@ from .ports import LOOPBACK, free_port
 
 CLIENT_ID, CLIENT_SECRET = "latchkey", "secret-of-latchkey"
 DISCOVERY, TOKEN, JWKS, USERINFO = ENDPOINTS = ("/.well-known/openid-configuration", "/token", "/jwks", "/userinfo")
+METHODS = "token_endpoint_auth_methods_supported"
 KEY: RSAKey = RSAKey.generate_key(2048, {"kid": "the provider's", "use": "sig", "alg": "RS256"})
 Claims = dict[str, Any]
 Fault = Callable[[BaseHTTPRequestHandler], None]
@@ -51,6 +52,7 @@ class Realm:
     claims: Callable[[Claims], Claims] = lambda honest: honest
     id_token: Callable[[Claims], object] = signed
     published: dict[str, Claims] = field(default_factory=dict)
+    secret: str = CLIENT_SECRET
     asked: Counter[str] = field(default_factory=Counter)
     _visits: dict[str, tuple[dict[str, str], Claims]] = field(default_factory=dict)
 
@@ -92,16 +94,27 @@ class Realm:
         wanted = {"grant_type": "authorization_code", "redirect_uri": asked.get("redirect_uri")}
         challenge = hashlib.sha256(given.get("code_verifier", "").encode()).digest()
         proofs = [
-            request.headers["Authorization"] == f"Basic {base64.b64encode(f'{CLIENT_ID}:{CLIENT_SECRET}'.encode()).decode()}",
+            self._knows_us(request, given),
             base64.urlsafe_b64encode(challenge).decode().rstrip("=") == asked.get("code_challenge"),
             all(given.get(name) == value for name, value in wanted.items()),
         ]
         if not all(proofs):
             return 400, {"error": "invalid_grant"}
         now = int(time.time())
-        honest = {"iss": self.issuer, "aud": CLIENT_ID, "nonce": asked["nonce"], "iat": now, "exp": now + 300} | person
+        honest = {"iss": self.issuer, "aud": CLIENT_ID, "nonce": asked["nonce"], "iat": now, "exp": now + 300}
+        if "max_age" in asked:  # OIDC Core §3.1.2.1: only then it has to be told
+            honest |= {"auth_time": now}
+        honest |= person
         answer = {"access_token": "of the provider", "token_type": "Bearer", "expires_in": 300}
         return 200, answer | {"id_token": self.id_token(self.claims(honest))} | self.published.get(TOKEN, {})
+
+    def _knows_us(self, request: BaseHTTPRequestHandler, given: dict[str, str]) -> bool:
+        """RFC 6749 §2.3.1, to the letter: form-encoded in Basic, or in the form; never both (§2.3)."""
+        header, in_form = request.headers["Authorization"], (given.get("client_id"), given.get("client_secret"))
+        if "client_secret_basic" not in self.published.get(DISCOVERY, {}).get(METHODS, ["client_secret_basic"]):
+            return header is None and in_form == (CLIENT_ID, self.secret)
+        pair = base64.b64decode((header or "").removeprefix("Basic ")).decode().split(":")
+        return in_form[1] is None and [unquote_plus(part) for part in pair] == [CLIENT_ID, self.secret]
 
 
 @dataclass

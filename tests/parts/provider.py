@@ -31,6 +31,8 @@ class Provider:
 
     issuer: str
     _pages: Pages
+    prompt: str = "select_account"
+    """What it knows of; npm's refuses any other value unless it is programmed for it."""
 
     @property
     def discovery_url(self) -> str:
@@ -66,7 +68,7 @@ def certified(folder: Path, redirect_uris: Sequence[str]) -> Iterator[Provider]:
     """Yield npm's oidc-provider; it sends people back to these addresses only."""
     start = node.command("provider.mjs")
     with _running(folder, lambda port: [*start, str(port), *redirect_uris]) as issuer:
-        yield Provider(issuer, _certified_pages)
+        yield Provider(issuer, _certified_pages, "login")
 
 
 @contextmanager

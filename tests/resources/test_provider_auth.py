@@ -70,7 +70,8 @@ def test_the_browser_is_sent_to_the_provider_with_state_nonce_and_pkce(door: Doo
     asked, other = ({name: values[0] for name, values in parse_qs(url.query).items()} for url in (first, second))
     fixed = ("response_type", "client_id", "redirect_uri", "scope", "code_challenge_method")
     assert [asked[name] for name in fixed] == ["code", "latchkey", f"{_address(door)}/auth/google/callback", *SCOPE, "S256"]
-    assert set(asked) == {*fixed, "state", "nonce", "code_challenge"}
+    assert (asked["prompt"], asked["max_age"]) == ("select_account", "2592000")
+    assert set(asked) == {*fixed, "state", "nonce", "code_challenge", "prompt", "max_age"}
     assert all(len(asked[name]) == 43 and asked[name] != other[name] for name in ("state", "nonce", "code_challenge"))
     assert "the-page-s-own" not in first.query
 
@@ -92,7 +93,7 @@ def test_the_visit_is_tied_to_the_browser_by_a_cookie_that_says_nothing(build: B
     secure = base.startswith("https")
     assert name == "__Host-latchkey_visit" if secure else "latchkey_visit"
     assert (bool(cookie["secure"]), cookie["httponly"], cookie["samesite"]) == (secure, True, "Lax")
-    assert (cookie["path"], cookie["domain"], cookie["max-age"]) == ("/", "", "600")
+    assert (cookie["path"], cookie["domain"], cookie["max-age"]) == ("/", "", "1260")
     assert len(cookie.value) == 43
     kept = [row["about"] + row["state_digest"] + row["browser_digest"] for row in door.rows("provider_visits")]
     secrets = [cookie.value, *(value for _, value in parse_qsl(urlsplit(url).query))]
@@ -218,7 +219,9 @@ WRONG = {
     "another code": {"code": "wrong"},
     "another issuer": {"iss": "https://evil.example"},
     "an issuer with a slash": {"iss": "{}/"},
-    "an error": {"error": "access_denied", "code": ""},
+    "an error": {"error": "server_error", "code": ""},
+    "an error and a code": {"error": "server_error"},
+    "an empty error": {"error": "\n"},
 }
 
 
@@ -280,7 +283,7 @@ def test_a_visit_lasts_ten_minutes(door: Door, realm: Realm, clock: time_machine
 def test_the_page_is_told_what_went_wrong(paged: Door, realm: Realm) -> None:
     visitor = Visitor(paged)
     refused = without(realm.sign_in(visitor.leave("/auth/google?state=abc")), code="", error="access_denied")
-    assert told(visitor.open(f"/auth/google/callback?{refused}")) == {"error": "oauth_failed", "state": "abc"}
+    assert told(visitor.open(f"/auth/google/callback?{refused}")) == {"error": "oauth_cancelled", "state": "abc"}
     assert told(visitor.sign_in(realm, query="?state=abc", **ada(email_verified=False))) == {
         "error": "oauth_failed",
         "state": "abc",

@@ -173,3 +173,51 @@ def test_a_login_takes_every_spelling_of_the_name(house: House, spelling: str) -
 def test_a_login_takes_nothing_else(house: House, spelling: str) -> None:
     house.account()
     assert house.login(spelling).get_json()["code"] == "invalid_credentials"
+
+
+GOOD_NAMES = {
+    "Ada": "Ada",
+    "  Ada  ": "Ada",
+    "\u00a0Ada Maria\u00a0": "Ada Maria",
+    "Jean\u00a0Luc": "Jean\u00a0Luc",
+    "O\u2019Neill-Müller": "O\u2019Neill-Müller",
+    "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627": "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+    "क्\u200dष": "क्\u200dष",
+    "李": "李",
+    "Zoë 👩\u200d👩\u200d👧": "Zoë 👩\u200d👩\u200d👧",
+    "❤\ufe0f": "❤\ufe0f",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f": (
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+    ),
+    "x" * 100: "x" * 100,
+}
+BAD_NAMES = [
+    "",
+    "   ",
+    "\u00a0\u2003",
+    "x" * 101,
+    *("Ada\x00", "A\nda", "A\tda", "\x1b[31mAda", "Ada\x7f", "A\x85da", "A\u2028da", "A\u2029da", "\ud800"),
+    *(f"{mark}Ada" for mark in "\u061c\u200e\u200f\u202a\u202b\u202d\u202e\u2066\u2067\u2068"),
+    *(f"Ada{mark}" for mark in "\u202c\u2069"),
+    *("\u200d", "\u200b", "\u200c\u2060", "\ufeff", "\u00ad", "\u0301", "\u3164", "\u115f\u1160", "\uffa0", "\u2800", "\ufe0f"),
+]
+
+
+@pytest.mark.parametrize("text", GOOD_NAMES, ids=ascii)
+def test_a_persons_name_keeps_what_belongs_to_it(text: str) -> None:
+    assert names.person_name(text) == GOOD_NAMES[text]
+
+
+@pytest.mark.parametrize("text", BAD_NAMES, ids=lambda text: ascii(text)[:30])
+def test_a_name_that_hides_or_reorders_text_is_refused(text: str) -> None:
+    with pytest.raises(names.Malformed):
+        names.person_name(text)
+
+
+@pytest.mark.parametrize("text", ["\u202eadA", "A\tda", "\u3164"], ids=ascii)
+def test_the_api_refuses_it_with_a_sentence_beside_the_field(house: House, text: str) -> None:
+    answer = house.sign_up(first_name=text, last_name=text)
+    assert answer.status_code == 422
+    errors = answer.get_json()["errors"]
+    assert set(errors) == {"first_name", "last_name"}
+    assert errors["first_name"][0].startswith(("Leave out", "Use at least"))
