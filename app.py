@@ -105,7 +105,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "SECRET_KEY": settings.secret_key[0],
         "SECRET_KEY_FALLBACKS": list(settings.secret_key[1:]),
         "WTF_CSRF_SECRET_KEY": settings.wtf_csrf_secret_key[0],
-        "SESSION_COOKIE_NAME": "__Host-latchkey" if secure else "latchkey",
+        "SESSION_COOKIE_NAME": settings.cookie_name(),
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "MAX_CONTENT_LENGTH": MOST_BYTES,

@@ -10,7 +10,21 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from machine import processors
-from setting_kinds import Boolean, Database, LimitStorage, Names, Origins, Paths, Ring, Seconds, TokenLocation, WebAddress
+from setting_kinds import (
+    Boolean,
+    CookiePrefix,
+    Database,
+    Headers,
+    LimitStorage,
+    Names,
+    Origins,
+    Paths,
+    Ring,
+    Seconds,
+    TokenLocation,
+    WebAddress,
+    origin_of,
+)
 
 ROOT = Path(__file__).resolve().parent
 GMAIL = "smtp.gmail.com"
@@ -78,6 +92,9 @@ class Settings(BaseModel):
     jwt_cookie_samesite: Literal["Lax", "Strict", "None"] = Field(
         "Lax", description="SameSite of the token cookies: `Lax`, `Strict`, or `None` (needs an https `BASE_URL`)"
     )
+    cookie_prefix: CookiePrefix = Field(
+        "latchkey", description="start of every cookie's name; services that share a host each need their own"
+    )
     jwt_access_token_expires: Seconds = Field(1800, description="life of an access token, seconds")
     jwt_refresh_token_expires: Seconds = Field(86400, description="life of a refresh token, seconds")
     refresh_reuse_seconds: int = Field(
@@ -101,6 +118,7 @@ class Settings(BaseModel):
     )
     frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
     cors_origins: Origins = Field((), description="exact origins that may call, comma-separated; `*` for all, without cookies")
+    cors_headers: Headers = Field((), description="more request headers that pages of other origins may send, comma-separated")
     force_https: Boolean = Field(
         False, description="over http: pages redirect to `BASE_URL`, calls get 403 `https_required`; over https: HSTS"
     )
@@ -193,6 +211,15 @@ class Settings(BaseModel):
     @property
     def over_https(self) -> bool:
         return self.address.startswith("https://")
+
+    @property
+    def frontend_origin(self) -> str | None:
+        return origin_of(self.frontend_url) if self.frontend_url else None
+
+    def cookie_name(self, what: str = "") -> str:
+        """Over https a name that no other host and no plain connection can set (RFC 6265bis §4.1.3.2)."""
+        name = f"{self.cookie_prefix}_{what}" if what else self.cookie_prefix
+        return f"__Host-{name}" if self.over_https else name
 
     @property
     def takes_headers(self) -> bool:

@@ -53,7 +53,7 @@ SIGN_INS = {
     "/auth/exchange": "POST",
     "/auth/<string:provider>/callback": "GET",
 }
-ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID"]
+ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID", "traceparent"]
 log = logging.getLogger("latchkey")
 
 
@@ -187,14 +187,14 @@ def limit(app: Flask, settings: Settings) -> None:
 
 def allow_origins(app: Flask, settings: Settings) -> None:
     """CORS for exact origins; the front end's is always one."""
-    origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
+    origins = [origin for origin in (*settings.cors_origins, settings.frontend_origin) if origin]
     extensions.cors.init_app(
         app,
-        origins="*" if "*" in origins else [_exactly(origin) for origin in origins if origin],
+        origins="*" if "*" in origins else [_exactly(origin) for origin in origins],
         send_wildcard="*" in origins,
         supports_credentials=settings.takes_cookies and "*" not in origins,
         vary_header=True,
-        allow_headers=ALLOWED,
+        allow_headers=[*ALLOWED, *settings.cors_headers],
         expose_headers=EXPOSED,
         max_age=600,
     )
@@ -205,6 +205,6 @@ def allow_origins(app: Flask, settings: Settings) -> None:
         return share(response) if "Origin" in request.headers else response  # type: ignore[return-value]
 
 
-def _exactly(address: str) -> re.Pattern[str]:
-    """The address's origin and nothing else; Flask-CORS guesses from a plain string whether it is a pattern."""
-    return re.compile(re.escape("/".join(address.split("/")[:3])) + r"\Z")
+def _exactly(origin: str) -> re.Pattern[str]:
+    """The origin and nothing else; Flask-CORS guesses from a plain string whether it is a pattern."""
+    return re.compile(re.escape(origin) + r"\Z")

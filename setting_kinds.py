@@ -1,12 +1,20 @@
 """The kinds of values that settings have, each read from the text of an environment variable."""
 
 import re
+from ipaddress import IPv6Address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import idna
 from pydantic import BeforeValidator, Field
 
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+ORIGIN = re.compile(r"[A-Za-z]+://[^\s/?#@%\\]+")
+HOST = re.compile(r"[a-z0-9._-]+")
+HEADER = re.compile(r"[A-Za-z0-9-]+")
+COOKIE_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+APP_SCHEMES = ("capacitor", "ionic", "tauri")
+"""Pages of apps that are packed with their own web view; each has the one origin SCHEME://localhost."""
 
 
 def _boolean(value: object) -> object:
@@ -24,16 +32,62 @@ def _ring(value: object) -> object:
 
 def _origins(value: object) -> object:
     parts = _ring(value)
-    if isinstance(parts, tuple) and any(part != "*" and not ORIGIN.fullmatch(part) for part in parts):
-        raise ValueError("must be origins such as https://app.example.org, comma-separated, without a path")
+    if not isinstance(parts, tuple):
+        return parts
+    try:
+        return tuple("*" if part == "*" else _origin(part) for part in parts)
+    except ValueError as error:
+        raise ValueError("must be origins such as https://app.example.org, comma-separated, without a path") from error
+
+
+def _origin(text: str) -> str:
+    """One origin as browsers send it; raises ValueError where it is none, or has a path."""
+    found = origin_of(text) if ORIGIN.fullmatch(text) else ""
+    scheme, _, rest = found.partition("://")
+    if scheme not in DEFAULT_PORTS and not (scheme in APP_SCHEMES and rest == "localhost"):
+        raise ValueError
+    return found
+
+
+def origin_of(address: str) -> str:
+    """An address's origin as browsers send it: lower case, IDNA 2008, no default port (RFC 6454 §6.2, UTS #46).
+
+    Raises ValueError for a host that has no such form.
+    """
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port
+    if ":" in host:
+        host = f"[{IPv6Address(host)}]"
+    elif not host.isascii():
+        host = idna.encode(host, uts46=True).decode()
+    elif not HOST.fullmatch(host):
+        raise ValueError("no host name")
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, DEFAULT_PORTS.get(parts.scheme)) else "")
+
+
+def _headers(value: object) -> object:
+    parts = _ring(value)
+    if isinstance(parts, tuple) and not all(HEADER.fullmatch(part) for part in parts):
+        raise ValueError("must be names of request headers such as X-Client-Version, comma-separated")
     return parts
+
+
+def _cookie_prefix(value: object) -> object:
+    """A browser holds names that begin with `__` to rules of their own (RFC 6265bis §4.1.3)."""
+    if isinstance(value, str) and (value.startswith("__") or not COOKIE_PREFIX.fullmatch(value)):
+        raise ValueError("must be 1 to 32 letters, digits, hyphens or underscores, such as shop, and must not begin with __")
+    return value
 
 
 def _web_address(value: object) -> object:
     if isinstance(value, str):
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an address such as https://auth.example.org")
+        try:
+            origin_of(value)
+        except ValueError as error:
+            raise ValueError("has a host or port that no browser can reach") from error
         return value.rstrip("/")
     return value
 
@@ -78,7 +132,9 @@ def _locations(value: object) -> object:
 
 
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
+CookiePrefix = Annotated[str, BeforeValidator(_cookie_prefix)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
+Headers = Annotated[tuple[str, ...], BeforeValidator(_headers)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
