@@ -6,6 +6,7 @@ Each field is one environment variable of the same name in capitals; `environmen
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,12 +19,12 @@ from setting_kinds import (
     LimitStorage,
     Names,
     Origins,
+    PageAddress,
     Paths,
     Ring,
     Seconds,
     TokenLocation,
     WebAddress,
-    origin_of,
 )
 
 ROOT = Path(__file__).resolve().parent
@@ -116,7 +117,7 @@ class Settings(BaseModel):
     base_url: WebAddress | None = Field(
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"
     )
-    frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
+    frontend_url: PageAddress | None = Field(None, description="the SPA's address; mailed links then point there")
     cors_origins: Origins = Field((), description="exact origins that may call, comma-separated; `*` for all, without cookies")
     cors_headers: Headers = Field((), description="more request headers that pages of other origins may send, comma-separated")
     force_https: Boolean = Field(
@@ -209,12 +210,13 @@ class Settings(BaseModel):
         return self.base_url or f"http://127.0.0.1:{self.port}"
 
     @property
-    def over_https(self) -> bool:
-        return self.address.startswith("https://")
+    def base_path(self) -> str:
+        """The path of the public address, which a proxy takes off; empty where there is none."""
+        return urlsplit(self.address).path
 
     @property
-    def frontend_origin(self) -> str | None:
-        return origin_of(self.frontend_url) if self.frontend_url else None
+    def over_https(self) -> bool:
+        return self.address.startswith("https://")
 
     def cookie_name(self, what: str = "") -> str:
         """Over https a name that no other host and no plain connection can set (RFC 6265bis §4.1.3.2)."""

@@ -86,7 +86,8 @@ def frame(app: Flask, settings: Settings) -> None:
     @app.context_processor
     def names() -> dict[str, str]:
         g.style_nonce = g.get("style_nonce") or mint.secret()
-        return {"service": settings.service_name, "style_nonce": g.style_nonce, "request_id": g.get("request_id", "-")}
+        told = {"service": settings.service_name, "base_path": settings.base_path}
+        return told | {"style_nonce": g.style_nonce, "request_id": g.get("request_id", "-")}
 
 
 def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) -> None:
@@ -187,7 +188,7 @@ def limit(app: Flask, settings: Settings) -> None:
 
 def allow_origins(app: Flask, settings: Settings) -> None:
     """CORS for exact origins; the front end's is always one."""
-    origins = [origin for origin in (*settings.cors_origins, settings.frontend_origin) if origin]
+    origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
     extensions.cors.init_app(
         app,
         origins="*" if "*" in origins else [_exactly(origin) for origin in origins],
@@ -205,6 +206,6 @@ def allow_origins(app: Flask, settings: Settings) -> None:
         return share(response) if "Origin" in request.headers else response  # type: ignore[return-value]
 
 
-def _exactly(origin: str) -> re.Pattern[str]:
-    """The origin and nothing else; Flask-CORS guesses from a plain string whether it is a pattern."""
-    return re.compile(re.escape(origin) + r"\Z")
+def _exactly(address: str) -> re.Pattern[str]:
+    """The address's origin and nothing else; Flask-CORS guesses from a plain string whether it is a pattern."""
+    return re.compile(re.escape("/".join(address.split("/")[:3])) + r"\Z")

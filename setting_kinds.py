@@ -92,6 +92,12 @@ def _web_address(value: object) -> object:
     return value
 
 
+def _page_address(value: object) -> object:
+    """Pages are compared with what browsers send, so the origin has its one form."""
+    found = _web_address(value)
+    return f"{origin_of(found)}{urlsplit(found).path}" if isinstance(found, str) else found
+
+
 def _database(value: object) -> object:
     """Plain names mean the drivers that are installed: psycopg 3 and PyMySQL."""
     if isinstance(value, str):
@@ -138,6 +144,7 @@ Headers = Annotated[tuple[str, ...], BeforeValidator(_headers)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
+PageAddress = Annotated[str, BeforeValidator(_page_address)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_ring)]
 Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
 Seconds = Annotated[int, Field(gt=0)]
