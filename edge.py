@@ -191,7 +191,7 @@ def allow_origins(app: Flask, settings: Settings) -> None:
     origins = list(settings.cors_origins) + [settings.frontend_url] * bool(settings.frontend_url)
     extensions.cors.init_app(
         app,
-        origins="*" if "*" in origins else [_exactly(origin) for origin in origins],
+        origins="*" if "*" in origins else [_exactly(origin) for origin in origins if origin],
         send_wildcard="*" in origins,
         supports_credentials=settings.takes_cookies and "*" not in origins,
         vary_header=True,

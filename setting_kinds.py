@@ -103,9 +103,22 @@ def _database(value: object) -> object:
     if isinstance(value, str):
         value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
         value = re.sub(r"^(mysql|mariadb)://", "mysql+pymysql://", value)
-        if not re.match(r"(sqlite|postgresql\+psycopg|mysql\+pymysql)://", value):
-            raise ValueError("must begin with sqlite:///, postgresql:// or mysql://")
+        kind, _, rest = value.partition("://")
+        if kind not in ("sqlite", "postgresql+psycopg", "mysql+pymysql") or (kind == "sqlite" and not re.match("/[^?]", rest)):
+            raise ValueError("must begin with sqlite:///, postgresql:// or mysql://, and name a database")
+        if kind != "sqlite":
+            _check_place(rest)
     return value
+
+
+def _check_place(rest: str) -> None:
+    """SQLAlchemy would take all behind the first `@` for the host, a part of the password with it, and show that."""
+    if rest.partition("?")[0].count("@") > 1:
+        raise ValueError("has more than one @: write one in the password as %40")
+    place = re.split("[/?]", rest.rpartition("@")[2])[0].rpartition("]")[2]
+    _, colon, port = place.partition(":")
+    if colon and not (port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("has a port that is none")
 
 
 def _limit_storage(value: object) -> object:

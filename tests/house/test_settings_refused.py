@@ -230,3 +230,37 @@ def test_the_server_exits_78_and_prints_every_fault(tmp_path: Path) -> None:
     assert [fault for fault in faults_of(NOTHING) if f"  - {fault}\n" not in ended.stderr] == []
     assert "Traceback" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://latchkey:se@same@database/latchkey",
+        "mysql://latchkey:sesame@database:many/latchkey",
+        "postgresql://latchkey:sesame@database:70000/latchkey",
+        "postgresql://latchkey:sesame@[::1]:x/latchkey",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://user.db",
+        "postgresql:/latchkey:sesame@database/latchkey",
+    ],
+)
+def test_a_database_address_that_is_none_is_refused_and_not_shown(uri: str) -> None:
+    faults = faults_of(GOOD | {"SQLALCHEMY_DATABASE_URI": uri})
+    assert named(faults) == ["SQLALCHEMY_DATABASE_URI"]
+    assert not [part for part in ("sesame", "se@same", "same@") if part in faults[0]]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql:///latchkey?host=/run/postgresql",
+        "postgresql://latchkey:a%40b%2Fc@database:5432/latchkey?sslmode=verify-full&options=-csearch_path%3Da",
+        "postgresql://latchkey@[::1]:5432/latchkey",
+        "mysql://latchkey:a:b/c@database/latchkey",
+        "sqlite:///user.db",
+        "sqlite:////var/lib/latchkey/user.db",
+    ],
+)
+def test_a_database_address_in_any_of_its_forms_is_taken(uri: str) -> None:
+    assert load(GOOD | {"SQLALCHEMY_DATABASE_URI": uri}).sqlalchemy_database_uri.endswith(uri.partition("://")[2])
