@@ -47,6 +47,8 @@ CAUTIONS = [
     }.items()
 ]
 A_YEAR = 31536000
+UNMATCHED = "(unmatched)"
+"""Stands for a path that is none of ours; such a path may hold a secret too, behind a mistyped word."""
 SIGN_INS = {
     "/login": "POST",
     "/verify-otp": "POST",
@@ -92,7 +94,7 @@ def frame(app: Flask, settings: Settings) -> None:
 
 def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) -> None:
     """The log line, and what Prometheus counts. The rule, not the path: a path may hold a link's secret."""
-    method, rule = asked_for.method, asked_for.url_rule.rule if asked_for.url_rule else "-"
+    method, rule = asked_for.method, asked_for.url_rule.rule if asked_for.url_rule else UNMATCHED
     told = {"method": method, "rule": rule, "status": status, "duration_ms": round(seconds * 1000, 1), "code": refusal}
     log.info("%s %s %d in %.0f ms", method, rule, status, seconds * 1000, extra=told)
     known = method if method in getattr(asked(), "methods", ()) else "other"

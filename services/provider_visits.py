@@ -50,5 +50,8 @@ def end(provider: str, browser: str, state: str) -> dict[str, Any]:
         ended = connection.execute(update(ProviderVisit).where(*here).values(spent_at=clock.now())).rowcount
     if ended != 1:
         raise OauthFailed
-    about: dict[str, Any] = vault.reveal("provider visit", found[0].id, found[0].about)
+    try:
+        about: dict[str, Any] = vault.reveal("provider visit", found[0].id, found[0].about)
+    except vault.VaultRefused as refused:
+        raise OauthFailed from refused
     return about

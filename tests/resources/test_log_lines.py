@@ -44,3 +44,17 @@ def test_an_exception_stays_on_its_line(build: Callable[..., Door], monkeypatch:
     assert len(faults) == 1
     assert "ZeroDivisionError" in faults[0]["exc_info"]
     assert "division by zero" not in log.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/confrim/a-secret-token", "/a-secret-token", "/confirm/a-secret-token/"])
+def test_a_path_that_is_none_of_ours_is_called_unmatched(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    door = build(LOG_LEVEL="DEBUG")
+    log = heard_log(monkeypatch)
+    assert door.get(path).status_code == 404
+    assert "GET (unmatched) 404 in " in log.getvalue()
+    assert "a-secret-token" not in log.getvalue()
+    measured = door.get("/metrics").get_data(as_text=True)
+    assert 'route="(unmatched)"' in measured
+    assert "a-secret-token" not in measured
