@@ -153,7 +153,7 @@ def insist_on_https(app: Flask, settings: Settings) -> None:
     @app.after_request
     def remember(response: Response) -> Response:
         if request.is_secure and not getattr(asked(), "over_http", False):
-            response.headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"
+            response.headers["Strict-Transport-Security"] = f"max-age={A_YEAR}; includeSubDomains"
         return response
 
 

@@ -118,6 +118,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     providers, more = _providers(environ, settings)
     settings = settings.model_copy(update={"oidc": providers})
     faults += [fault for fault in more if fault not in faults]
+    if not settings.development and environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        faults.append("FLASK_DEBUG: is on in production. Remove it, or set FLASK_ENV=development.")
     told = {fault.partition(":")[0] for fault in faults}
     faults += [fault for fault in setting_faults.found_in(settings) if fault.partition(":")[0] not in told]
     if faults:

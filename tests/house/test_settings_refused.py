@@ -42,6 +42,16 @@ PRODUCTION_FAULTS = {
     "no sender": ("MAIL_DEFAULT_SENDER", {"MAIL_USERNAME": "", "MAIL_SERVER": "mail.example.org"}),
     "weak bcrypt": ("BCRYPT_LOG_ROUNDS", {"BCRYPT_LOG_ROUNDS": "9"}),
     "TLS twice": ("MAIL_USE_SSL", {"MAIL_USE_SSL": "true"}),
+    "passwords in the clear": ("BASE_URL", {"BASE_URL": "http://auth.example.org"}),
+    "passwords in the clear on a network": ("BASE_URL", {"BASE_URL": "http://192.0.2.1:5000"}),
+    "a debugger": ("FLASK_DEBUG", {"FLASK_DEBUG": "1"}),
+    "a debugger by a word": ("FLASK_DEBUG", {"FLASK_DEBUG": "on"}),
+    "metrics for whoever guesses": ("METRICS_TOKEN", {"METRICS_TOKEN": "a" * 31}),
+    "PostgreSQL's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://postgres:postgres@db/x"}),
+    "MariaDB's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://root:root@127.0.0.1/x"}),
+    "a password that is the name": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://Shop:shop@db/x"}),
+    "a well-known password": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://a:p%61ssword@db/x"}),
+    "Redis's default": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:foobared@redis:6379/0"}),
     "an address without scheme": ("BASE_URL", {"BASE_URL": "auth.example.org"}),
     "an origin with a path": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://app.example.org/app"}),
     "an origin with a user": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://ada@app.example.org"}),
@@ -63,13 +73,13 @@ PRODUCTION_FAULTS = {
     "no SameSite": ("JWT_COOKIE_SAMESITE", {"JWT_COOKIE_SAMESITE": "off"}),
     "cross-site cookies over http": (
         "JWT_COOKIE_SAMESITE",
-        {"JWT_COOKIE_SAMESITE": "None", "BASE_URL": "http://auth.example.org"},
+        {"JWT_COOKIE_SAMESITE": "None", "BASE_URL": "http://127.0.0.1:5000"},
     ),
     "an unknown database": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "oracle://x"}),
     "a port that is none": ("PORT", {"PORT": "70000"}),
     "https forced at an http address": (
         "FORCE_HTTPS",
-        {"FORCE_HTTPS": "true", "TRUSTED_PROXIES": "1", "BASE_URL": "http://auth.example.org"},
+        {"FORCE_HTTPS": "true", "TRUSTED_PROXIES": "1", "BASE_URL": "http://127.0.0.1:5000"},
     ),
     "https forced without a proxy": ("FORCE_HTTPS", {"FORCE_HTTPS": "true"}),
     "limits kept elsewhere": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "memcached://127.0.0.1:11211"}),
@@ -264,3 +274,26 @@ def test_a_database_address_that_is_none_is_refused_and_not_shown(uri: str) -> N
 )
 def test_a_database_address_in_any_of_its_forms_is_taken(uri: str) -> None:
     assert load(GOOD | {"SQLALCHEMY_DATABASE_URI": uri}).sqlalchemy_database_uri.endswith(uri.partition("://")[2])
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        {"BASE_URL": "http://127.0.0.1:5000"},
+        {"BASE_URL": "http://[::1]:5000"},
+        {"BASE_URL": "http://localhost:5000"},
+        {"FLASK_DEBUG": "0"},
+        {"FLASK_DEBUG": "False"},
+        {"METRICS_TOKEN": "a" * 32},
+        {"SQLALCHEMY_DATABASE_URI": "postgresql://latchkey@127.0.0.1/latchkey"},
+        {"SQLALCHEMY_DATABASE_URI": "mysql://root:s1mXgQ8hTzPq@db/latchkey"},
+    ],
+    ids=str,
+)
+def test_what_only_looks_like_it_is_taken(fine: dict[str, str]) -> None:
+    load(GOOD | fine)
+
+
+def test_development_takes_what_production_refuses() -> None:
+    local = {"FLASK_ENV": "development", "FLASK_DEBUG": "1", "METRICS_TOKEN": "a", "BASE_URL": "http://auth.example.org"}
+    load(GOOD | local | {"SQLALCHEMY_DATABASE_URI": "postgresql://postgres:postgres@db/x"})

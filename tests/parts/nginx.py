@@ -168,7 +168,8 @@ def _changes(folder: Path, port: int, plain_port: int, service_port: int) -> Map
 
 
 def _certify(owner: Account, authority: trustme.CA) -> None:
-    issued = authority.issue_cert(NAME)
+    # RSA: with it OpenSSL offers suites without forward secrecy too, unless the configuration forbids them.
+    issued = authority.issue_cert(NAME, key_type=trustme.KeyType.RSA)
     key = owner.folder / "privkey.pem"
     issued.private_key_pem.write_to_path(str(key))
     for blob in issued.cert_chain_pems:

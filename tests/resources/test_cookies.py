@@ -160,6 +160,7 @@ def test_signing_out_ends_the_session_and_clears_both_cookies(page: Page) -> Non
     kept = Page(page.door, dict(page.cookies), dict(page.csrf))
     answer = page.ask("POST", "/logout", csrf=page.access_csrf)
     assert (answer.status_code, answer.get_json()) == (200, {"message": "Signed out."})
+    assert answer.headers["Clear-Site-Data"] == '"cache"', "cookies and storage of others on the domain are not ours to clear"
     assert clears_both(answer)
     assert page.cookies == {}
     assert refused(kept.ask("GET", "/profile"), "session_ended")
