@@ -17,6 +17,7 @@ from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import UnicodeConverter
 
 import commands
 import edge
@@ -32,7 +33,7 @@ from environment import SettingsRefused, environment, leave, load
 from resources import problems, routes
 from resources.json_gate import MOST_BYTES
 from resources.utils import Api, has_page
-from services import own_counts, signing
+from services import own_counts, signing, vault
 
 BY_STATUS: dict[int, type[errors.Refusal]] = {
     400: errors.MalformedJson,
@@ -50,6 +51,14 @@ class _App(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+
+class _Text(UnicodeConverter):
+    """A part of a path. With NUL in it none matches: PostgreSQL's text and the file system cannot hold that."""
+
+    def __init__(self, *given: Any, **bounds: Any) -> None:
+        super().__init__(*given, **bounds)
+        self.regex = self.regex.replace("[^/]", r"[^/\x00]")
 
 
 class _FormSessions(SecureCookieSessionInterface):
@@ -82,6 +91,7 @@ def _made(settings: Settings) -> Flask:
     app.extensions["settings"] = settings
     app.config.from_mapping(_flask_config(settings))
     app.session_interface = _FormSessions()
+    app.url_map.converters["string"] = _Text
     if settings.trusted_proxies:
         # No x_host: a forwarded host would end in mailed links. Proxies append addresses, but set the scheme.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
@@ -105,7 +115,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "SECRET_KEY": settings.secret_key[0],
         "SECRET_KEY_FALLBACKS": list(settings.secret_key[1:]),
         "WTF_CSRF_SECRET_KEY": settings.wtf_csrf_secret_key[0],
-        "SESSION_COOKIE_NAME": "__Host-latchkey" if secure else "latchkey",
+        "SESSION_COOKIE_NAME": settings.cookie_name(),
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "MAX_CONTENT_LENGTH": MOST_BYTES,
@@ -158,6 +168,11 @@ def _render_errors(app: Flask) -> None:
         kind = BY_STATUS.get(error.code, errors.InternalError if error.code >= 500 else errors.MalformedJson)
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         return problems.render(kind(headers=headers), page=has_page())
+
+    @app.errorhandler(vault.VaultRefused)
+    def undecryptable(error: vault.VaultRefused) -> Response:
+        """A secret of a key that is not here: nothing the caller sent is wrong, and the key may be put back."""
+        return problems.render(errors.Unavailable(), page=has_page())
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:

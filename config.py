@@ -6,17 +6,21 @@ Each field is one environment variable of the same name in capitals; `environmen
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from machine import processors
 from setting_kinds import (
     Boolean,
+    CookiePrefix,
     Database,
+    Headers,
     Host,
     LimitStorage,
     Names,
     Origins,
+    PageAddress,
     Paths,
     Prompt,
     Ring,
@@ -95,6 +99,9 @@ class Settings(BaseModel):
     jwt_cookie_samesite: Literal["Lax", "Strict", "None"] = Field(
         "Lax", description="SameSite of the token cookies: `Lax`, `Strict`, or `None` (needs an https `BASE_URL`)"
     )
+    cookie_prefix: CookiePrefix = Field(
+        "latchkey", description="start of every cookie's name; services that share a host each need their own"
+    )
     jwt_access_token_expires: Seconds = Field(1800, description="life of an access token, seconds")
     jwt_refresh_token_expires: Seconds = Field(86400, description="life of a refresh token, seconds")
     refresh_reuse_seconds: int = Field(
@@ -116,11 +123,12 @@ class Settings(BaseModel):
     base_url: WebAddress | None = Field(
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"
     )
-    frontend_url: WebAddress | None = Field(None, description="the SPA's address; mailed links then point there")
+    frontend_url: PageAddress | None = Field(None, description="the SPA's address; mailed links then point there")
     confirm_by_link_alone: Boolean | None = Field(
         None, description="a mailed link alone confirms an address, also by GET; else true in development, false in production"
     )
     cors_origins: Origins = Field((), description="exact origins that may call, comma-separated; `*` for all, without cookies")
+    cors_headers: Headers = Field((), description="more request headers that pages of other origins may send, comma-separated")
     force_https: Boolean = Field(
         False, description="over http: pages redirect to `BASE_URL`, calls get 403 `https_required`; over https: HSTS"
     )
@@ -227,8 +235,18 @@ class Settings(BaseModel):
         return self.development if self.confirm_by_link_alone is None else self.confirm_by_link_alone
 
     @property
+    def base_path(self) -> str:
+        """The path of the public address, which a proxy takes off; empty where there is none."""
+        return urlsplit(self.address).path
+
+    @property
     def over_https(self) -> bool:
         return self.address.startswith("https://")
+
+    def cookie_name(self, what: str = "") -> str:
+        """Over https a name that no other host and no plain connection can set (RFC 6265bis §4.1.3.2)."""
+        name = f"{self.cookie_prefix}_{what}" if what else self.cookie_prefix
+        return f"__Host-{name}" if self.over_https else name
 
     @property
     def takes_headers(self) -> bool:

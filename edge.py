@@ -47,13 +47,15 @@ CAUTIONS = [
     }.items()
 ]
 A_YEAR = 31536000
+UNMATCHED = "(unmatched)"
+"""Stands for a path that is none of ours; such a path may hold a secret too, behind a mistyped word."""
 SIGN_INS = {
     "/login": "POST",
     "/verify-otp": "POST",
     "/auth/exchange": "POST",
     "/auth/<string:provider>/callback": "GET",
 }
-ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID"]
+ALLOWED = ["Authorization", "Content-Type", "X-CSRF-TOKEN", "X-Token-Location", "X-Request-ID", "traceparent"]
 log = logging.getLogger("latchkey")
 
 
@@ -86,12 +88,13 @@ def frame(app: Flask, settings: Settings) -> None:
     @app.context_processor
     def names() -> dict[str, str]:
         g.style_nonce = g.get("style_nonce") or mint.secret()
-        return {"service": settings.service_name, "style_nonce": g.style_nonce, "request_id": g.get("request_id", "-")}
+        told = {"service": settings.service_name, "base_path": settings.base_path}
+        return told | {"style_nonce": g.style_nonce, "request_id": g.get("request_id", "-")}
 
 
 def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) -> None:
     """The log line, and what Prometheus counts. The rule, not the path: a path may hold a link's secret."""
-    method, rule = asked_for.method, asked_for.url_rule.rule if asked_for.url_rule else "-"
+    method, rule = asked_for.method, asked_for.url_rule.rule if asked_for.url_rule else UNMATCHED
     told = {"method": method, "rule": rule, "status": status, "duration_ms": round(seconds * 1000, 1), "code": refusal}
     log.info("%s %s %d in %.0f ms", method, rule, status, seconds * 1000, extra=told)
     known = method if method in getattr(asked(), "methods", ()) else "other"
@@ -150,7 +153,7 @@ def insist_on_https(app: Flask, settings: Settings) -> None:
     @app.after_request
     def remember(response: Response) -> Response:
         if request.is_secure and not getattr(asked(), "over_http", False):
-            response.headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"
+            response.headers["Strict-Transport-Security"] = f"max-age={A_YEAR}; includeSubDomains"
         return response
 
 
@@ -201,7 +204,7 @@ def allow_origins(app: Flask, settings: Settings) -> None:
         send_wildcard="*" in origins,
         supports_credentials=settings.takes_cookies and "*" not in origins,
         vary_header=True,
-        allow_headers=ALLOWED,
+        allow_headers=[*ALLOWED, *settings.cors_headers],
         expose_headers=EXPOSED,
         max_age=600,
     )

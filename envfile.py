@@ -4,11 +4,13 @@ import base64
 import os
 import re
 import secrets
+from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from config import PLACEHOLDER, SECRETS
+from environment import text_of
 
 
 def freshen(path: Path) -> list[str]:
@@ -16,7 +18,8 @@ def freshen(path: Path) -> list[str]:
 
     A secret that the environment sets, or that already stands there, is left alone.
     """
-    known = dotenv_values(path)
+    text = text_of(path)
+    known = dotenv_values(stream=StringIO(text))
     needed = [
         name
         for name in (secret.upper() for secret in SECRETS)
@@ -24,7 +27,6 @@ def freshen(path: Path) -> list[str]:
         if not known.get(name) or PLACEHOLDER.search(str(known[name]))
     ]
     if needed:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
         _write(path, _replaced(text, {name: _fresh(name) for name in needed}))
     return needed
 

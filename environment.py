@@ -1,8 +1,11 @@
 """Settings from the environment: `.env` beneath it, every fault listed at once with its cure."""
 
+import codecs
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +24,9 @@ PARTS["prompt"] = "Use login, consent or select_account, or leave it empty."
 OTHER_SECRETS = {
     *("mail_password", "google_client_secret", "sqlalchemy_database_uri", "ratelimit_storage_uri", "metrics_token"),
 }
+COMPOSED = {"sqlalchemy_database_uri", "ratelimit_storage_uri"}
+"""Addresses that people put together from `${…}`. In any other secret those signs are the secret's own."""
+VARIABLE = re.compile(r"\$\{([^}:]*)(:-[^}]*)?\}")
 EMPTY_HAS_MEANING = {
     *("ratelimit_default", "ratelimit_signed_in", "ratelimit_sensitive", "log_file", "oidc_google_prompt"),
 }
@@ -35,8 +41,61 @@ class SettingsRefused(Exception):
 
 
 def environment(env_file: Path = ROOT / ".env") -> dict[str, str]:
-    """`.env` with the process's environment above it."""
-    return {name: value for name, value in dotenv_values(env_file).items() if value is not None} | dict(os.environ)
+    """`.env` with the process's environment above it. Raises SettingsRefused where `.env` does not say what it is meant to."""
+    text = text_of(env_file)
+    filed = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
+    if faults := list(_replaced_faults(text, filed)):
+        raise SettingsRefused(faults)
+    return filed | dict(os.environ)
+
+
+def text_of(env_file: Path) -> str:
+    """What the file holds, nothing where there is none. Raises SettingsRefused unless it is UTF-8."""
+    try:
+        found = env_file.read_bytes()
+        if found.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in found:
+            raise SettingsRefused([f"{env_file}: is in UTF-16. Save it as UTF-8: iconv -f UTF-16 -t UTF-8."])
+        return found.decode("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise SettingsRefused([f"{env_file}: cannot be read. Let this user read it: chown, chmod 600."]) from error
+    except UnicodeDecodeError as error:
+        line = found[: error.start].count(b"\n") + 1
+        told = f"{env_file}: line {line} is not UTF-8, but perhaps Latin-1. Save the file as UTF-8: iconv -f LATIN1 -t UTF-8."
+        raise SettingsRefused([told]) from error
+
+
+def _replaced_faults(text: str, filed: Mapping[str, str]) -> Iterator[str]:
+    """What python-dotenv changes, also within quotes: `${NAME}` becomes NAME's value, or nothing. The value is not shown."""
+    known = set(os.environ)
+    for name, value in dotenv_values(stream=StringIO(text), interpolate=False).items():
+        found = VARIABLE.findall(value or "")
+        # Flask's command line puts the file into the environment before we read it.
+        if found and os.environ.get(name, filed.get(name)) == filed.get(name):
+            if _is_secret(name) and name.lower() not in COMPOSED and not VARIABLE.fullmatch(value or ""):
+                cure = f"Put the secret into a file, and name that in {name}_FILE."
+                yield f"{name}: holds ${{…}}, which is replaced in .env. {cure}"
+            elif _is_ours(name) and not all(default or other in known for other, default in found):
+                yield f"{name}: holds ${{…}} of a name that is not set. Set it in a line above, or write ${{NAME:-…}}."
+        known.add(name)
+
+
+def _is_ours(name: str) -> bool:
+    plain = name.removesuffix("_FILE").lower()
+    return plain in Settings.model_fields or name in ALIASES.values() or _is_secret(name) or name.startswith("OIDC_")
+
+
+def _is_secret(name: str) -> bool:
+    return name.lower() in OTHER_SECRETS.union(SECRETS) or name.endswith("_CLIENT_SECRET")
+
+
+def environment_or_exit() -> dict[str, str]:
+    """Exits with 78 where `.env` cannot be read."""
+    try:
+        return environment()
+    except SettingsRefused as refused:
+        leave(refused.faults)
 
 
 def load_or_exit() -> Settings:
@@ -64,6 +123,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     providers, more = _providers(environ, settings)
     settings = settings.model_copy(update={"oidc": providers})
     faults += [fault for fault in more if fault not in faults]
+    if not settings.development and environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        faults.append("FLASK_DEBUG: is on in production. Remove it, or set FLASK_ENV=development.")
     told = {fault.partition(":")[0] for fault in faults}
     faults += [fault for fault in setting_faults.found_in(settings) if fault.partition(":")[0] not in told]
     if faults:

@@ -2,10 +2,12 @@
 
 import logging
 import logging.handlers
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +41,11 @@ def _frames(error: BaseException | None) -> Iterator[str]:
 class _Discreet(logging.Formatter):
     """One line, then the frames of an exception; made once for console and file."""
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """RFC 3339 in UTC, whatever the machine's time zone."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def format(self, record: logging.LogRecord) -> str:
         if "line" not in record.__dict__:
             record.exc_text = None  # another handler may have left the whole message there
@@ -52,11 +59,14 @@ class _Discreet(logging.Formatter):
 
 
 class _Json(_Discreet, JsonFormatter):
-    """One object a line; its time as RFC 3339 has it."""
+    """One object a line."""
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
-        moment = datetime.fromtimestamp(record.created, UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+class _PrivateFile(logging.handlers.WatchedFileHandler):
+    """Reopened when somebody moves it; rotating is the system's work. A file that is made is readable by its owner only."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
 def set_up(settings: Settings) -> None:
@@ -85,7 +95,6 @@ def _handlers(log_file: str) -> tuple[list[logging.Handler], str]:
     if not log_file:
         return console, ""
     try:
-        # Reopened when somebody moves it; rotating is the system's work.
-        return [*console, logging.handlers.WatchedFileHandler(Path(ROOT, log_file), encoding="utf-8")], ""
+        return [*console, _PrivateFile(Path(ROOT, log_file), encoding="utf-8")], ""
     except OSError:
         return console, "LOG_FILE cannot be opened, so this log goes to the console only"

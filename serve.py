@@ -4,7 +4,7 @@ import os
 
 import envfile
 from config import ROOT
-from environment import environment, load_or_exit
+from environment import environment_or_exit, load_or_exit
 from services import metrics
 
 
@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     if debug:
         os.environ["LOG_LEVEL"] = "DEBUG"
-    if environment().get("FLASK_ENV") == "development" and (replaced := envfile.freshen(ROOT / ".env")):
+    if environment_or_exit().get("FLASK_ENV") == "development" and (replaced := envfile.freshen(ROOT / ".env")):
         print(f"Fresh secrets were written to .env: {', '.join(replaced)}.")
     settings = load_or_exit()
     if settings.development:

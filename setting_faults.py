@@ -4,15 +4,19 @@ import base64
 import os
 import stat
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from config import BREACH_LINE, GMAIL, LONGEST_BREACH_LINE, PLACEHOLDER, SECRETS, Settings
 
+DEFAULT_PASSWORDS = ("postgres", "root", "admin", "mysql", "mariadb", "redis", "foobared", "latchkey", "test", "123456", "toor")
 WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 def found_in(settings: Settings) -> list[str]:
-    examined = (_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_file_faults)
+    examined = (
+        *(_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_file_faults),
+        *(_metrics_faults, _default_password_faults),
+    )
     rules = [fault for faults in examined for fault in faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
     if settings.development and not loopback and not settings.dev_allow_remote:
@@ -21,6 +25,8 @@ def found_in(settings: Settings) -> list[str]:
         rules.append("MAIL_USE_SSL: excludes MAIL_USE_TLS. Set MAIL_USE_TLS=false for port 465.")
     if not settings.development and not settings.base_url:
         rules.append("BASE_URL: is not set. Set the public address, such as https://auth.example.org.")
+    elif not settings.development and not _is_safe(settings.address):
+        rules.append("BASE_URL: is plain http, so passwords and tokens travel in the clear. Put a proxy with TLS in front.")
     if not settings.development and settings.force_https and not (settings.over_https and settings.trusted_proxies):
         rules.append("FORCE_HTTPS: needs an https BASE_URL and a proxy that says so. Set BASE_URL, and TRUSTED_PROXIES=1.")
     if not settings.development and settings.bcrypt_log_rounds < 10:
@@ -44,6 +50,31 @@ def _cookie_faults(settings: Settings) -> list[str]:
     if settings.jwt_cookie_samesite == "None" and not settings.over_https:
         faults.append("JWT_COOKIE_SAMESITE: None needs an https address. Set BASE_URL to one, or use Lax.")
     return faults
+
+
+def _metrics_faults(settings: Settings) -> list[str]:
+    if settings.development or settings.metrics_token is None or len(settings.metrics_token) >= 32:
+        return []
+    return [f"METRICS_TOKEN: is shorter than 32 characters. Set it to a fresh one: {recipe('metrics_token')}"]
+
+
+def _default_password_faults(settings: Settings) -> list[str]:
+    """What every scanner tries first. An empty one may be right: a socket, a file of passwords, a trusted network."""
+    if settings.development:
+        return []
+    addresses = {
+        "SQLALCHEMY_DATABASE_URI": settings.sqlalchemy_database_uri,
+        "RATELIMIT_STORAGE_URI": settings.ratelimit_storage_uri,
+    }
+    cure = "Give that user a long random password."
+    return [f"{name}: has a default password. {cure}" for name, address in addresses.items() if _is_default_password(address)]
+
+
+def _is_default_password(address: str) -> bool:
+    parts = urlsplit(address)
+    password = unquote(parts.password or "").lower()
+    known = password in DEFAULT_PASSWORDS or password == unquote(parts.username or "").lower()
+    return bool(password) and (known or bool(PLACEHOLDER.search(password)))
 
 
 def _breach_file_faults(settings: Settings) -> list[str]:

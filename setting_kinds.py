@@ -2,13 +2,21 @@
 
 import re
 from email.utils import quote
+from ipaddress import IPv6Address
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+import idna
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BeforeValidator, Field
 
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+ORIGIN = re.compile(r"[A-Za-z]+://[^\s/?#@%\\]+")
+HOST = re.compile(r"[a-z0-9._-]+")
+HEADER = re.compile(r"[A-Za-z0-9-]+")
+COOKIE_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+APP_SCHEMES = ("capacitor", "ionic", "tauri")
+"""Pages of apps that are packed with their own web view; each has the one origin SCHEME://localhost."""
 
 NAMED = re.compile(r'("(?:[^"\\]|\\.)*"|[^"<>@]*) *<([^<>]*)>')
 """A display name, quoted or not, and an address (RFC 5322 §3.4). Without quotes it may have a comma, as people write it."""
@@ -68,18 +76,70 @@ def _ring(value: object) -> object:
 
 def _origins(value: object) -> object:
     parts = _ring(value)
-    if isinstance(parts, tuple) and any(part != "*" and not ORIGIN.fullmatch(part) for part in parts):
-        raise ValueError("must be origins such as https://app.example.org, comma-separated, without a path")
+    if not isinstance(parts, tuple):
+        return parts
+    try:
+        return tuple("*" if part == "*" else _origin(part) for part in parts)
+    except ValueError as error:
+        raise ValueError("must be origins such as https://app.example.org, comma-separated, without a path") from error
+
+
+def _origin(text: str) -> str:
+    """One origin as browsers send it; raises ValueError where it is none, or has a path."""
+    found = origin_of(text) if ORIGIN.fullmatch(text) else ""
+    scheme, _, rest = found.partition("://")
+    if scheme not in DEFAULT_PORTS and not (scheme in APP_SCHEMES and rest == "localhost"):
+        raise ValueError
+    return found
+
+
+def origin_of(address: str) -> str:
+    """An address's origin as browsers send it: lower case, IDNA 2008, no default port (RFC 6454 §6.2, UTS #46).
+
+    Raises ValueError for a host that has no such form.
+    """
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port
+    if ":" in host:
+        host = f"[{IPv6Address(host)}]"
+    elif not host.isascii():
+        host = idna.encode(host, uts46=True).decode()
+    elif not HOST.fullmatch(host):
+        raise ValueError("no host name")
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, DEFAULT_PORTS.get(parts.scheme)) else "")
+
+
+def _headers(value: object) -> object:
+    parts = _ring(value)
+    if isinstance(parts, tuple) and not all(HEADER.fullmatch(part) for part in parts):
+        raise ValueError("must be names of request headers such as X-Client-Version, comma-separated")
     return parts
+
+
+def _cookie_prefix(value: object) -> object:
+    """A browser holds names that begin with `__` to rules of their own (RFC 6265bis §4.1.3)."""
+    if isinstance(value, str) and (value.startswith("__") or not COOKIE_PREFIX.fullmatch(value)):
+        raise ValueError("must be 1 to 32 letters, digits, hyphens or underscores, such as shop, and must not begin with __")
+    return value
 
 
 def _web_address(value: object) -> object:
     if isinstance(value, str):
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an address such as https://auth.example.org")
+        try:
+            origin_of(value)
+        except ValueError as error:
+            raise ValueError("has a host or port that no browser can reach") from error
         return value.rstrip("/")
     return value
+
+
+def _page_address(value: object) -> object:
+    """Pages are compared with what browsers send, so the origin has its one form."""
+    found = _web_address(value)
+    return f"{origin_of(found)}{urlsplit(found).path}" if isinstance(found, str) else found
 
 
 def _database(value: object) -> object:
@@ -87,9 +147,22 @@ def _database(value: object) -> object:
     if isinstance(value, str):
         value = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
         value = re.sub(r"^(mysql|mariadb)://", "mysql+pymysql://", value)
-        if not re.match(r"(sqlite|postgresql\+psycopg|mysql\+pymysql)://", value):
-            raise ValueError("must begin with sqlite:///, postgresql:// or mysql://")
+        kind, _, rest = value.partition("://")
+        if kind not in ("sqlite", "postgresql+psycopg", "mysql+pymysql") or (kind == "sqlite" and not re.match("/[^?]", rest)):
+            raise ValueError("must begin with sqlite:///, postgresql:// or mysql://, and name a database")
+        if kind != "sqlite":
+            _check_place(rest)
     return value
+
+
+def _check_place(rest: str) -> None:
+    """SQLAlchemy would take all behind the first `@` for the host, a part of the password with it, and show that."""
+    if rest.partition("?")[0].count("@") > 1:
+        raise ValueError("has more than one @: write one in the password as %40")
+    place = re.split("[/?]", rest.rpartition("@")[2])[0].rpartition("]")[2]
+    _, colon, port = place.partition(":")
+    if colon and not (port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("has a port that is none")
 
 
 def _limit_storage(value: object) -> object:
@@ -146,11 +219,14 @@ def _locations(value: object) -> object:
 
 
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
+CookiePrefix = Annotated[str, BeforeValidator(_cookie_prefix)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
+Headers = Annotated[tuple[str, ...], BeforeValidator(_headers)]
 Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
+PageAddress = Annotated[str, BeforeValidator(_page_address)]
 Prompt = Annotated[str, BeforeValidator(_prompt)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_ring)]
 Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]

@@ -78,4 +78,7 @@ class Logout(Resource):
     def post(self) -> Response:
         """End the session of the access or refresh token."""
         auth.sign_out(self.claims, self.client)
-        return carriage.cleared(answers.json(answers.Message(message="Signed out.")))
+        answer = answers.json(answers.Message(message="Signed out."))
+        # Not "cookies" or "storage": they reach other services of the domain, and the front end's own origin.
+        answer.headers["Clear-Site-Data"] = '"cache"'
+        return carriage.cleared(answer)

@@ -85,8 +85,7 @@ def _cookies(kinds: tuple[str, ...]) -> dict[str, str]:
 
 
 def cookie_name(kind: str) -> str:
-    """Over https a name that no other host and no plain connection can set (RFC 6265bis §4.1.3.2)."""
-    return f"__Host-latchkey_{kind}" if settings().over_https else f"latchkey_{kind}"
+    return settings().cookie_name(kind)
 
 
 def _first_good(cookies: dict[str, str]) -> Claims:
@@ -142,8 +141,20 @@ def _set(response: Response, kind: str, text: str, max_age: int) -> None:
 
 
 def cleared(response: Response) -> Response:
-    """The same answer; where the call's token came by cookie, it takes both cookies away."""
+    """The same answer; where the call's token came by cookie, it takes both cookies away, unless they are not ours."""
     if g.get("token_by_cookie"):
         for kind in (ACCESS, REFRESH):
-            _set(response, kind, "", max_age=0)
+            if not _is_foreign(request.cookies.get(cookie_name(kind), "")):
+                _set(response, kind, "", max_age=0)
     return response
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether a cookie holds something that this service never signed: another one on this host may live by it."""
+    try:
+        tokens.read(text, ACCESS, REFRESH)
+    except TokenExpired:
+        return False
+    except TokenInvalid:
+        return bool(text)
+    return False

@@ -25,8 +25,8 @@ press *Try it out* at any call. `POST /refresh` wants the `refresh_token` there.
 
 **Errors** are problem documents (RFC 9457). A program decides by `code`; `type` is the address of a page about it.
 
-**Postman:** import [the collection](/docs/postman_collection.json) and [the environment](/docs/postman_environment.json),
-choose the environment, and run the folders in their order.
+**Postman:** import [the collection]({base_path}/docs/postman_collection.json) and
+[the environment]({base_path}/docs/postman_environment.json), choose the environment, and run the folders in their order.
 """
 TAGS = {
     "Sign up and sign in": "From a new account to tokens, and out again.",
@@ -61,10 +61,10 @@ def _made(app: Flask) -> dict[str, Any]:
         "info": {
             "title": f"{settings().service_name} API",
             "version": VERSION,
-            "description": INTRODUCTION,
+            "description": INTRODUCTION.format(base_path=settings().base_path),
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": settings().base_path or "/"}],
         "tags": [{"name": name, "description": meaning} for name, meaning in TAGS.items()],
         "paths": paths,
         "components": {

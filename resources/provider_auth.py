@@ -210,7 +210,7 @@ def _is_own_host() -> bool:
 
 
 def _cookie() -> str:
-    return "__Host-latchkey_visit" if settings().over_https else "latchkey_visit"
+    return settings().cookie_name("visit")
 
 
 def browser() -> str | None:

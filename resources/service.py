@@ -23,7 +23,7 @@ DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-START_SCRIPT = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#docs", deepLinking: true, persistAuthorization: false});\n'
+START_SCRIPT = 'SwaggerUIBundle({url: %s, dom_id: "#docs", deepLinking: true, persistAuthorization: false});\n'
 
 
 class About(BaseModel):
@@ -45,7 +45,7 @@ class Index(Resource):
     def get(self) -> About | Response:
         """What this is. A browser is sent to the documentation."""
         if not is_api_client(request):
-            return current_app.make_response(redirect("/docs"))
+            return current_app.make_response(redirect(f"{settings().base_path}/docs"))
         base = settings().address
         return About(name=settings().service_name, version=openapi.VERSION, docs=f"{base}/docs", openapi=f"{base}/openapi.json")
 
@@ -103,7 +103,7 @@ class DocsFile(Resource):
     def get(self, name: str) -> Response:
         """A file of the documentation page, or of Postman."""
         if name == "start.js":
-            return Response(START_SCRIPT, mimetype="text/javascript")
+            return Response(START_SCRIPT % json.dumps(f"{settings().base_path}/openapi.json"), mimetype="text/javascript")
         if name == "postman_collection.json":
             return _download(name, postman.collection(openapi.document(current_app)))
         if name == "postman_environment.json":

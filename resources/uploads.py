@@ -8,7 +8,7 @@ from flows import profile
 from resources.contract import Access, contract
 from resources.utils import Resource
 
-POLICY = "default-src 'none'; sandbox"
+POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
 PARTS = {206: "The range that was asked for.", 304: "The picture has not changed."}
 A_YEAR = 31536000
 

@@ -12,9 +12,10 @@ from flask import Flask, g
 import jobs
 import schema
 from app import create_app
-from database import was_lost
+from database import db, was_lost
 from errors import InternalError, MalformedJson
 from resources import problems
+from servers import database_faults
 from services import mint
 
 DATABASE_SECONDS = 30
@@ -76,10 +77,15 @@ def bring_up(made: Flask) -> None:
             log.critical("the database is at revision %s, which a later release made: run that one", newer)
             sys.exit(os.EX_CONFIG)
         except Exception as error:
+            with made.app_context():
+                url = db.engine.url
+            if refused := database_faults.refusal(error, url):
+                log.critical(refused)
+                sys.exit(os.EX_CONFIG)
             if not was_lost(error):
                 raise
             if time.monotonic() > deadline:
-                log.critical("the database does not answer", exc_info=error)
+                log.critical(database_faults.absence(error, url))
                 sys.exit(os.EX_UNAVAILABLE)
             log.warning("the database does not answer yet")
             time.sleep(1)

@@ -55,5 +55,8 @@ def end(provider: str, browser: str, state: str) -> dict[str, Any]:
     if ended != 1:
         log.warning("provider %s: no sign-in with this state waits in this browser: used, expired, or another one", provider)
         raise OauthFailed
-    about: dict[str, Any] = vault.reveal("provider visit", found[0].id, found[0].about)
+    try:
+        about: dict[str, Any] = vault.reveal("provider visit", found[0].id, found[0].about)
+    except vault.VaultRefused as refused:
+        raise OauthFailed from refused
     return about

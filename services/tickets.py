@@ -90,12 +90,15 @@ def _keep(ticket_id: str, purpose: str, digest: str, user_id: str, seconds: int,
 
 
 def find(secret: str, *purposes: str) -> Found:
-    """The ticket of a secret, unspent; raises InvalidToken where it is unknown, used or expired."""
+    """The ticket of a secret, unspent; raises InvalidToken where it is unknown, used, expired, or of a key that is gone."""
     found = rows(_good().where(Ticket.digest == keys.fingerprint(secret), Ticket.purpose.in_(purposes)))
     if not found:
         raise InvalidToken(_not_good(purposes[0]))
     row = found[0]
-    about = vault.reveal("ticket", row.id, row.about) if row.about else None
+    try:
+        about = vault.reveal("ticket", row.id, row.about) if row.about else None
+    except vault.VaultRefused as refused:
+        raise InvalidToken from refused
     return Found(row.id, row.purpose, row.user_id, about, row.created_at)
 
 

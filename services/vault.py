@@ -4,11 +4,15 @@ Fernet has no associated data, so a ciphertext moved to another row would decryp
 """
 
 import json
+import logging
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from extensions import settings
+from services import keys
+
+log = logging.getLogger(__name__)
 
 
 class VaultRefused(Exception):
@@ -21,13 +25,15 @@ def seal(purpose: str, owner: str, value: Any) -> str:
 
 
 def reveal(purpose: str, owner: str, sealed: str) -> Any:
-    """The value again; raises VaultRefused."""
+    """The value again; raises VaultRefused, and tells the log which keys were tried: a ciphertext does not name its own."""
     try:
         sealed_purpose, sealed_owner, value = json.loads(_ring().decrypt(sealed.encode()))
+        if (sealed_purpose, sealed_owner) != (purpose, owner):
+            raise ValueError("of another row or purpose")
     except (InvalidToken, ValueError) as error:
+        tried = ", ".join(map(keys.short_id, settings().fernet_key))
+        log.error("a %s cannot be decrypted by FERNET_KEY %s: add the key that it was written with", purpose, tried)
         raise VaultRefused from error
-    if (sealed_purpose, sealed_owner) != (purpose, owner):
-        raise VaultRefused
     return value
 
 
@@ -37,6 +43,15 @@ def resealed(sealed: str) -> str:
         return _ring().rotate(sealed.encode()).decode()
     except InvalidToken as error:
         raise VaultRefused from error
+
+
+def opens(sealed: str) -> bool:
+    """Whether a key of the ring is the one that it was sealed with."""
+    try:
+        _ring().decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 def _ring() -> MultiFernet:

@@ -10,7 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from commands.doctor import clients, clocks, files, limits, mail, providers, store, web, work
+from commands.doctor import clients, clocks, files, kept, limits, mail, providers, servers, store, web, work
 from commands.doctor.findings import Check, Finding, fault
 
 CHECK_SECONDS = 20
@@ -21,6 +21,7 @@ STORED: tuple[Check, ...] = (
     work.outbox_examined,
     clients.examined,
     files.pictures_examined,
+    kept.examined,
 )
 """What can be looked at only in a database that answers and is at the code's level."""
 
@@ -54,7 +55,14 @@ def _examined(mail_to: str | None) -> Iterator[Finding]:
     if (faults := current_app.extensions.get("setting_faults")) is not None:
         yield from web.refused(faults)
         return
-    asked: list[Check] = [web.examined, files.examined, *providers.checks(), partial(mail.examined, mail_to), limits.examined]
+    asked: list[Check] = [
+        web.examined,
+        files.examined,
+        *providers.checks(),
+        partial(mail.examined, mail_to),
+        limits.examined,
+        servers.examined,
+    ]
     for check in asked:
         yield from _bounded(check)
     stored = list(_bounded(store.examined))

@@ -29,12 +29,7 @@ def _https(chosen: Settings) -> list[Finding]:
         if not (chosen.development or chosen.force_https):
             return [warning("https", "calls over plain http are answered like others", "Set FORCE_HTTPS=true.")]
         return []
-    if chosen.development or is_here(chosen.address):
-        return []
-    what = "cookies, passwords and tokens" if chosen.takes_cookies else "passwords and tokens"
-    return [
-        fault("https", f"BASE_URL is plain http: {what} travel in the clear", "Put a proxy with TLS in front; set BASE_URL.")
-    ]
+    return []
 
 
 def _proxies(chosen: Settings) -> list[Finding]:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "logs": "config",
     "sqlite": "",
     "telemetry": "",
-    "envfile": "config",
+    "envfile": "config environment",
     "environment": "config setting_faults",
     "model": "database",
     "migrations": "database model schema",

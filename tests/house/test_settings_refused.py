@@ -50,21 +50,44 @@ PRODUCTION_FAULTS = {
     "a mail server of no host": ("MAIL_SERVER", {"MAIL_SERVER": "-ß-.example"}),
     "weak bcrypt": ("BCRYPT_LOG_ROUNDS", {"BCRYPT_LOG_ROUNDS": "9"}),
     "TLS twice": ("MAIL_USE_SSL", {"MAIL_USE_SSL": "true"}),
+    "passwords in the clear": ("BASE_URL", {"BASE_URL": "http://auth.example.org"}),
+    "passwords in the clear on a network": ("BASE_URL", {"BASE_URL": "http://192.0.2.1:5000"}),
+    "a debugger": ("FLASK_DEBUG", {"FLASK_DEBUG": "1"}),
+    "a debugger by a word": ("FLASK_DEBUG", {"FLASK_DEBUG": "on"}),
+    "metrics for whoever guesses": ("METRICS_TOKEN", {"METRICS_TOKEN": "a" * 31}),
+    "PostgreSQL's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://postgres:postgres@db/x"}),
+    "MariaDB's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://root:root@127.0.0.1/x"}),
+    "a password that is the name": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://Shop:shop@db/x"}),
+    "a well-known password": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://a:p%61ssword@db/x"}),
+    "Redis's default": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:foobared@redis:6379/0"}),
     "an address without scheme": ("BASE_URL", {"BASE_URL": "auth.example.org"}),
     "an origin with a path": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://app.example.org/app"}),
+    "an origin with a user": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://ada@app.example.org"}),
+    "an origin without a host": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://:443"}),
+    "an origin at no port": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://app.example.org:99999"}),
+    "an origin that no browser sends": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://\u2603\ufe0f\u200d.example"}),
+    "an app's origin at another host": ("CORS_ORIGINS", {"CORS_ORIGINS": "capacitor://app.example.org"}),
+    "an app's origin with a port": ("CORS_ORIGINS", {"CORS_ORIGINS": "tauri://localhost:80"}),
+    "a file's origin": ("CORS_ORIGINS", {"CORS_ORIGINS": "file://localhost"}),
+    "no origin": ("CORS_ORIGINS", {"CORS_ORIGINS": "null"}),
+    "every header": ("CORS_HEADERS", {"CORS_HEADERS": "*"}),
+    "two headers in one": ("CORS_HEADERS", {"CORS_HEADERS": "X-One X-Two"}),
+    "a front end that no browser reaches": ("FRONTEND_URL", {"FRONTEND_URL": "https://app.example.org:99999"}),
+    "a cookie's name with a space": ("COOKIE_PREFIX", {"COOKIE_PREFIX": "my shop"}),
+    "a cookie's name that browsers keep for themselves": ("COOKIE_PREFIX", {"COOKIE_PREFIX": "__Secure-shop"}),
     "cookies for every origin": ("CORS_ORIGINS", {"CORS_ORIGINS": "*", "JWT_TOKEN_LOCATION": "cookies"}),
     "cookies too for every origin": ("CORS_ORIGINS", {"CORS_ORIGINS": "*", "JWT_TOKEN_LOCATION": "headers,cookies"}),
     "a token location that is none": ("JWT_TOKEN_LOCATION", {"JWT_TOKEN_LOCATION": "query_string"}),
     "no SameSite": ("JWT_COOKIE_SAMESITE", {"JWT_COOKIE_SAMESITE": "off"}),
     "cross-site cookies over http": (
         "JWT_COOKIE_SAMESITE",
-        {"JWT_COOKIE_SAMESITE": "None", "BASE_URL": "http://auth.example.org"},
+        {"JWT_COOKIE_SAMESITE": "None", "BASE_URL": "http://127.0.0.1:5000"},
     ),
     "an unknown database": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "oracle://x"}),
     "a port that is none": ("PORT", {"PORT": "70000"}),
     "https forced at an http address": (
         "FORCE_HTTPS",
-        {"FORCE_HTTPS": "true", "TRUSTED_PROXIES": "1", "BASE_URL": "http://auth.example.org"},
+        {"FORCE_HTTPS": "true", "TRUSTED_PROXIES": "1", "BASE_URL": "http://127.0.0.1:5000"},
     ),
     "https forced without a proxy": ("FORCE_HTTPS", {"FORCE_HTTPS": "true"}),
     "limits kept elsewhere": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "memcached://127.0.0.1:11211"}),
@@ -238,3 +261,60 @@ def test_the_server_exits_78_and_prints_every_fault(tmp_path: Path) -> None:
     assert [fault for fault in faults_of(NOTHING) if f"  - {fault}\n" not in ended.stderr] == []
     assert "Traceback" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://latchkey:se@same@database/latchkey",
+        "mysql://latchkey:sesame@database:many/latchkey",
+        "postgresql://latchkey:sesame@database:70000/latchkey",
+        "postgresql://latchkey:sesame@[::1]:x/latchkey",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://user.db",
+        "postgresql:/latchkey:sesame@database/latchkey",
+    ],
+)
+def test_a_database_address_that_is_none_is_refused_and_not_shown(uri: str) -> None:
+    faults = faults_of(GOOD | {"SQLALCHEMY_DATABASE_URI": uri})
+    assert named(faults) == ["SQLALCHEMY_DATABASE_URI"]
+    assert not [part for part in ("sesame", "se@same", "same@") if part in faults[0]]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql:///latchkey?host=/run/postgresql",
+        "postgresql://latchkey:a%40b%2Fc@database:5432/latchkey?sslmode=verify-full&options=-csearch_path%3Da",
+        "postgresql://latchkey@[::1]:5432/latchkey",
+        "mysql://latchkey:a:b/c@database/latchkey",
+        "sqlite:///user.db",
+        "sqlite:////var/lib/latchkey/user.db",
+    ],
+)
+def test_a_database_address_in_any_of_its_forms_is_taken(uri: str) -> None:
+    assert load(GOOD | {"SQLALCHEMY_DATABASE_URI": uri}).sqlalchemy_database_uri.endswith(uri.partition("://")[2])
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        {"BASE_URL": "http://127.0.0.1:5000"},
+        {"BASE_URL": "http://[::1]:5000"},
+        {"BASE_URL": "http://localhost:5000"},
+        {"FLASK_DEBUG": "0"},
+        {"FLASK_DEBUG": "False"},
+        {"METRICS_TOKEN": "a" * 32},
+        {"SQLALCHEMY_DATABASE_URI": "postgresql://latchkey@127.0.0.1/latchkey"},
+        {"SQLALCHEMY_DATABASE_URI": "mysql://root:s1mXgQ8hTzPq@db/latchkey"},
+    ],
+    ids=str,
+)
+def test_what_only_looks_like_it_is_taken(fine: dict[str, str]) -> None:
+    load(GOOD | fine)
+
+
+def test_development_takes_what_production_refuses() -> None:
+    local = {"FLASK_ENV": "development", "FLASK_DEBUG": "1", "METRICS_TOKEN": "a", "BASE_URL": "http://auth.example.org"}
+    load(GOOD | local | {"SQLALCHEMY_DATABASE_URI": "postgresql://postgres:postgres@db/x"})

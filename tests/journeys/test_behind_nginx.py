@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -28,6 +29,10 @@ NEW_PASSWORD = "nine-purple-lanterns"
 ELSEWHERE = "127.0.0.7"
 """Another client: every address of 127.0.0.0/8 is this machine's own on Linux."""
 SLOW = 20
+HSTS = "Strict-Transport-Security"
+STRONG = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305"]
+WEAK = ["AES128-GCM-SHA256", "AES256-SHA", "AES256-SHA256", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384"]
+WEAK += ["DHE-RSA-AES128-GCM-SHA256", "CAMELLIA256-SHA"]
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +166,11 @@ def _is_a_problem(door: Fronted, answer: Answer) -> None:
     assert problem["type"] == f"{door.url}/problems/{answer.code}"
     assert (problem["status"], problem["request_id"]) == (answer.status, answer.headers["X-Request-ID"])
     assert {"title", "detail"} <= set(problem)
+    own = call(door, "GET", "/nowhere").headers
+    for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy", "Permissions-Policy", HSTS):
+        assert answer.headers[name] == own[name], "as the service's own answers have it"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert ("Allow" in answer.headers, "Retry-After" in answer.headers) == (answer.status == 405, answer.status == 503)
 
 
 def test_json_ends_at_64_kib_as_without_a_proxy(door: Fronted) -> None:
@@ -294,3 +304,33 @@ def test_an_account_is_deleted_and_brought_back_through_nginx(door: Fronted, mai
 
 def _links(mail_server: MailServer, address: str) -> list[str]:
     return [link for mail in mail_server.messages if address in mail.recipients for link in mail.links]
+
+
+def _agreed(door: Fronted, cipher: str, version: ssl.TLSVersion) -> str | None:
+    """The suite that nginx takes from a client that offers this one only; None where they do not agree."""
+    context = ssl.create_default_context()
+    door.front.ca.configure_trust(context)
+    context.minimum_version = context.maximum_version = version
+    if cipher:
+        context.set_ciphers(f"{cipher}:@SECLEVEL=0")
+    try:
+        with (
+            socket.create_connection((LOOPBACK, door.front.port), 5) as line,
+            context.wrap_socket(line, server_hostname="localhost") as safe,
+        ):
+            return str((safe.cipher() or ("",))[0])
+    except (ssl.SSLError, ConnectionResetError):
+        return None
+
+
+def test_tls_has_forward_secrecy_and_authenticated_encryption_only(door: Fronted) -> None:
+    known = {cipher["name"] for cipher in ssl.create_default_context().get_ciphers()}
+    assert [_agreed(door, name, ssl.TLSVersion.TLSv1_2) for name in STRONG] == STRONG
+    refused = {name: _agreed(door, name, ssl.TLSVersion.TLSv1_2) for name in WEAK}
+    print(f"\n{len(known)} suites known; refused of {len(WEAK)} weak ones: {sum(one is None for one in refused.values())}")
+    assert refused == dict.fromkeys(WEAK)
+    assert str(_agreed(door, "", ssl.TLSVersion.TLSv1_3)).startswith("TLS_")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for old in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            assert _agreed(door, "ALL", old) is None

@@ -23,6 +23,7 @@ from .service import ROOT, Service
 INSTALL = "Install nginx (on Debian: apt-get install nginx-light) to test behind a proxy."
 NAME = "localhost"
 SHIPPED = ROOT / "deploy" / "nginx.conf"
+PRODUCTION_PAGE = ROOT / "docs" / "production.md"
 MAIN = """\
 daemon off;
 worker_processes 1;
@@ -49,16 +50,17 @@ HOP = """
 
 @dataclass(frozen=True)
 class Front:
-    """A running nginx: its two doors, and who vouches for it."""
+    """A running nginx: its two doors, who vouches for it, and the path that it takes off."""
 
     port: int
     plain_port: int
     folder: Path
     ca: trustme.CA
+    path: str = ""
 
     @property
     def url(self) -> str:
-        return f"https://{NAME}:{self.port}"
+        return f"https://{NAME}:{self.port}{self.path}"
 
     @property
     def log(self) -> str:
@@ -77,15 +79,19 @@ class Front:
 
 
 @contextmanager
-def nginx(folder: Path, next_port: int) -> Iterator[Front]:
-    """Yield an nginx that runs `deploy/nginx.conf`; what listens behind it, a service or a hop, need not run yet."""
+def nginx(folder: Path, next_port: int, path: str = "") -> Iterator[Front]:
+    """Yield an nginx that runs `deploy/nginx.conf`; what listens behind it, a service or a hop, need not run yet.
+
+    `path`: where the service is on the public host, as docs/production.md says.
+    """
     authority, plain_port = trustme.CA(), free_port()
 
     def servers(owner: Account, port: int) -> str:
-        return _adapted(owner.folder, port, plain_port, next_port)
+        shipped = _adapted(owner.folder, port, plain_port, next_port)
+        return _replaced(shipped, _moved(shipped, port, path)) if path else shipped
 
     with _serving(folder, servers, authority) as (owner, port):
-        yield Front(port, plain_port, owner.folder, authority)
+        yield Front(port, plain_port, owner.folder, authority, path)
 
 
 @contextmanager
@@ -125,8 +131,23 @@ def _command(program: str, owner: Account, servers: str) -> list[str]:
 
 def _adapted(folder: Path, port: int, plain_port: int, service_port: int) -> str:
     """The shipped file, each of these words changed; one that is not there any more is an error."""
-    text = SHIPPED.read_text()
-    for ours, theirs in _changes(folder, port, plain_port, service_port).items():
+    return _replaced(SHIPPED.read_text(), _changes(folder, port, plain_port, service_port))
+
+
+def _moved(text: str, port: int, path: str) -> Mapping[str, str]:
+    """What docs/production.md tells to change for a service under a path: the address, and the public locations."""
+    public = re.search(r"    location / \{.*?location = /metrics \{.*?\n    \}\n", text, re.DOTALL)
+    told = re.search(r"```nginx\n(location /auth/ \{.*?)```", PRODUCTION_PAGE.read_text(), re.DOTALL)
+    if not (public and told):
+        raise RuntimeError("deploy/nginx.conf or docs/production.md does not hold the public locations any more")
+    return {
+        public[0]: told[1].replace("/auth/", f"{path}/"),
+        f"default https://{NAME}:{port};": f"default https://{NAME}:{port}{path};",
+    }
+
+
+def _replaced(text: str, changes: Mapping[str, str]) -> str:
+    for ours, theirs in changes.items():
         if ours not in text:
             raise RuntimeError(f"deploy/nginx.conf does not hold {ours!r} any more")
         text = text.replace(ours, theirs)
@@ -147,7 +168,8 @@ def _changes(folder: Path, port: int, plain_port: int, service_port: int) -> Map
 
 
 def _certify(owner: Account, authority: trustme.CA) -> None:
-    issued = authority.issue_cert(NAME)
+    # RSA: with it OpenSSL offers suites without forward secrecy too, unless the configuration forbids them.
+    issued = authority.issue_cert(NAME, key_type=trustme.KeyType.RSA)
     key = owner.folder / "privkey.pem"
     issued.private_key_pem.write_to_path(str(key))
     for blob in issued.cert_chain_pems:

@@ -160,6 +160,7 @@ def test_signing_out_ends_the_session_and_clears_both_cookies(page: Page) -> Non
     kept = Page(page.door, dict(page.cookies), dict(page.csrf))
     answer = page.ask("POST", "/logout", csrf=page.access_csrf)
     assert (answer.status_code, answer.get_json()) == (200, {"message": "Signed out."})
+    assert answer.headers["Clear-Site-Data"] == '"cache"', "cookies and storage of others on the domain are not ours to clear"
     assert clears_both(answer)
     assert page.cookies == {}
     assert refused(kept.ask("GET", "/profile"), "session_ended")
@@ -178,7 +179,9 @@ def test_one_can_always_sign_out_by_the_refresh_cookie(page: Page, access: str) 
         assert refused(answer, "csrf_failed")
         assert not set_by(answer)
         answer = page.ask("POST", "/logout", csrf=page.refresh_csrf)
-        assert (answer.status_code, clears_both(answer)) == (200, True)
+        assert answer.status_code == 200
+        assert REFRESH not in page.cookies
+        assert clears_both(answer) or access == "spoilt", "what was never signed here may be another service's"
     assert page.door.rows("sessions")[0]["end_reason"] == "logout"
 
 
@@ -206,11 +209,12 @@ def test_a_reused_refresh_cookie_ends_the_session_and_clears_the_cookies(build: 
     assert refused(page.ask("GET", "/profile"), "session_ended")
 
 
-def test_a_forged_cookie_is_refused_and_cleared(page: Page) -> None:
+def test_a_forged_cookie_is_refused_and_left_alone(page: Page) -> None:
+    """It may be another service's on this host, which would be signed out."""
     forged = claiming(csrf="mine", aud="other")(*parts(page.cookies[ACCESS]))
     answer = Page(page.door, {ACCESS: forged}).ask("PUT", "/profile", {}, "mine")
     assert refused(answer, "token_invalid")
-    assert clears_both(answer)
+    assert ACCESS not in set_by(answer)
     assert page.lives()
 
 

@@ -29,6 +29,7 @@ from tests.resources.patient import Admit, admit, migrated
 __all__ = ["admit", "migrated"]
 PRODUCTION = {"FLASK_ENV": "production", "BCRYPT_LOG_ROUNDS": "10"}
 BEHIND_A_PROXY = PRODUCTION | {"BASE_URL": "https://auth.example.org", "TRUSTED_PROXIES": "1", "FORCE_HTTPS": "true"}
+LONG = "s1mXgQ8hTzPqv7Lw"
 DIRECT = {"TRUSTED_PROXIES": "0", "FORCE_HTTPS": "false"}
 FULLEST = namedtuple("FULLEST", "total used free")
 NOBODY = 65534
@@ -91,13 +92,22 @@ def test_a_good_house_has_no_fault_and_says_so_in_lines(admit: Admit) -> None:
 @pytest.mark.parametrize(
     ("check", "status", "settings", "word"),
     [
-        ("https", "fault", PRODUCTION | {"BASE_URL": "http://auth.example.org"}, "in the clear"),
         ("https", "warning", BEHIND_A_PROXY | {"FORCE_HTTPS": "false"}, "answered like others"),
         ("https", "warning", BEHIND_A_PROXY | {"FRONTEND_URL": "http://app.example.org"}, "FRONTEND_URL"),
         ("proxies", "fault", BEHIND_A_PROXY | DIRECT, "all clients count as one"),
         ("cors", "warning", {"CORS_ORIGINS": "*"}, "every page"),
         ("cors", "warning", BEHIND_A_PROXY | {"CORS_ORIGINS": "http://app.example.org"}, "plain http"),
         ("limits", "warning", {"WEB_CONCURRENCY": "2"}, "each of 2 workers"),
+        ("servers", "warning", {"RATELIMIT_STORAGE_URI": f"redis://:{LONG}@redis.invalid/0"}, "rediss://"),
+        ("servers", "warning", {"RATELIMIT_STORAGE_URI": "rediss://redis.invalid/0"}, "no password"),
+        ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a"}, "sslmode=verify-full"),
+        ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a?sslmode=require"}, "checked"),
+        ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": "postgresql://a@db.invalid/a?sslmode=verify-full"}, "no password"),
+        ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"mysql://a:{LONG}@db.invalid/a"}, "ssl_ca"),
+        ("servers", "ok", {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a?sslmode=verify-full"}, "encrypted"),
+        ("servers", "ok", {"SQLALCHEMY_DATABASE_URI": "postgresql:///a?host=/run/postgresql"}, "this machine"),
+        ("servers", "ok", {"RATELIMIT_STORAGE_URI": "redis://127.0.0.1:1/0"}, "this machine"),
+        ("servers", "ok", {}, "this machine"),
         ("limits", "warning", {"RATELIMIT_ENABLED": "false"}, "nobody is limited"),
     ],
 )

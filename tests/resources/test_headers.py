@@ -185,6 +185,46 @@ def test_an_ipv6_origin_is_taken_as_it_stands(build: Build) -> None:
     assert "Access-Control-Allow-Origin" not in ask(door, "http://1:3000").headers
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://App.Example.org", "https://app.example.org"),
+        ("HTTPS://app.example.org", "https://app.example.org"),
+        ("https://app.example.org:443", "https://app.example.org"),
+        ("http://app.example.org:80", "http://app.example.org"),
+        ("http://app.example.org:443", "http://app.example.org:443"),
+        ("https://app.example.org:08443", "https://app.example.org:8443"),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+        ("https://MÜNCHEN.example", "https://xn--mnchen-3ya.example"),
+        ("https://straße.example", "https://xn--strae-oqa.example"),
+        ("http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost", "tauri://localhost"),
+    ],
+)
+def test_an_origin_is_compared_in_the_form_that_browsers_send(build: Build, written: str, sent: str) -> None:
+    listed, front = build(CORS_ORIGINS=f"https://other.example.org,{written}"), None
+    if written.lower().startswith("http"):
+        front = build(FRONTEND_URL=f"{written}/home", JWT_TOKEN_LOCATION="cookies")
+    for door in filter(None, (listed, front)):
+        assert ask(door, sent).headers.get("Access-Control-Allow-Origin") == sent
+        for stranger in ("https://strasse.example", "http://localhost", "https://localhost", f"{sent}.evil.example"):
+            assert "Access-Control-Allow-Origin" not in ask(door, stranger).headers
+
+
+def test_a_preflight_allows_tracing_and_the_headers_of_the_setting(build: Build) -> None:
+    wanted = "traceparent, x-client-version, x-tenant"
+    asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": wanted}
+
+    def allowed(door: Door) -> set[str]:
+        answer = ask(door, APP, "OPTIONS", **asked)
+        return set(answer.headers.get("Access-Control-Allow-Headers", "").lower().split(", "))
+
+    assert allowed(build(**ORIGINS)) & set(wanted.split(", ")) == {"traceparent"}
+    assert allowed(build(**ORIGINS, CORS_HEADERS="X-Client-Version,X-Tenant")) >= set(wanted.split(", "))
+
+
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("proxies", ["0", "1"])
 def test_a_made_up_host_never_reaches_a_mail_or_an_answer(build: Build, host: str, proxies: str) -> None:

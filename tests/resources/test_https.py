@@ -80,7 +80,7 @@ def test_an_api_client_is_refused_at_a_page_too(forced: Door) -> None:
 def test_over_https_all_is_as_ever_and_to_be_remembered(forced: Door) -> None:
     for path, status in (("/docs", 200), ("/profile", 401), ("/nowhere", 404), ("/openapi.json", 200)):
         answer = over(forced, "https", "GET", path)
-        assert (answer.status_code, answer.headers[HSTS]) == (status, "max-age=31536000")
+        assert (answer.status_code, answer.headers[HSTS]) == (status, "max-age=31536000; includeSubDomains")
 
 
 def test_probes_are_answered_over_http(forced: Door) -> None:

@@ -1,8 +1,12 @@
 """The log as JSON: one object a line, whose fields another program can rely on."""
 
 import json
+import os
+import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +48,52 @@ def test_an_exception_stays_on_its_line(build: Callable[..., Door], monkeypatch:
     assert len(faults) == 1
     assert "ZeroDivisionError" in faults[0]["exc_info"]
     assert "division by zero" not in log.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/confrim/a-secret-token", "/a-secret-token", "/confirm/a-secret-token/"])
+def test_a_path_that_is_none_of_ours_is_called_unmatched(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    door = build(LOG_LEVEL="DEBUG")
+    log = heard_log(monkeypatch)
+    assert door.get(path).status_code == 404
+    assert "GET (unmatched) 404 in " in log.getvalue()
+    assert "a-secret-token" not in log.getvalue()
+    measured = door.get("/metrics").get_data(as_text=True)
+    assert 'route="(unmatched)"' in measured
+    assert "a-secret-token" not in measured
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_text_says_the_time_in_utc_wherever_the_machine_is(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        door = build(LOG_FORMAT="text")
+        log = heard_log(monkeypatch)
+        before = datetime.now(UTC)
+        door.get("/healthz")
+        after = datetime.now(UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    told = re.search(r"^(\S+Z) INFO .* GET /healthz 200", log.getvalue(), re.MULTILINE)
+    assert told, log.getvalue()
+    assert before - timedelta(milliseconds=1) <= datetime.fromisoformat(told[1]) <= after
+
+
+def test_the_log_file_is_its_owners_alone_also_after_it_was_moved(build: Callable[..., Door], tmp_path: Path) -> None:
+    old = os.umask(0o000)
+    try:
+        file = tmp_path / "own.log"
+        door = build(LOG_FILE=str(file))
+        door.get("/healthz")
+        file.rename(tmp_path / "own.log.1")
+        door.get("/healthz")
+        assert [path.stat().st_mode & 0o777 for path in (file, tmp_path / "own.log.1")] == [0o600, 0o600]
+        assert all("GET /healthz" in path.read_text() for path in (file, tmp_path / "own.log.1"))
+    finally:
+        os.umask(old)
+        build(LOG_FILE="")

@@ -91,7 +91,7 @@ def test_the_visit_is_tied_to_the_browser_by_a_cookie_that_says_nothing(build: B
     (line,) = visitor.open("/auth/google").headers.getlist("Set-Cookie")
     ((name, cookie),) = SimpleCookie(line).items()
     secure = base.startswith("https")
-    assert name == "__Host-latchkey_visit" if secure else "latchkey_visit"
+    assert name == ("__Host-latchkey_visit" if secure else "latchkey_visit")
     assert (bool(cookie["secure"]), cookie["httponly"], cookie["samesite"]) == (secure, True, "Lax")
     assert (cookie["path"], cookie["domain"], cookie["max-age"]) == ("/", "", "1260")
     assert len(cookie.value) == 43

@@ -111,7 +111,9 @@ def test_a_picture_is_served_so_that_it_can_be_nothing_else_and_is_kept(gallery:
         answer = gallery.door.get(gallery.path())
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert (
+            answer.headers["Content-Security-Policy"] == "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+        )
         assert answer.headers["Cache-Control"] == A_YEAR
         assert "Content-Disposition" not in answer.headers or answer.headers["Content-Disposition"].startswith("inline")
         assert not {"Set-Cookie", "Session-Idle-Expires", "X-RateLimit-Limit"} & set(answer.headers.keys())
