@@ -38,6 +38,7 @@ class LoginBody(Body):
         "Both factors at once": NAME_AND_PASSWORD | {"mfa_code": "123456"},
         "The second step": {"mfa_token": AN_MFA_TOKEN, "mfa_code": "123456"},
     }
+    alternatives = (("username", "password", "mfa_code?"), ("mfa_token", "mfa_code"))
     username: Annotated[str, Field(max_length=320, examples=["ada"], description="user name or address")] | None = None
     password: Password | None = None
     mfa_token: Annotated[str, Field(max_length=200, description="what `mfa_required` gave")] | None = None
