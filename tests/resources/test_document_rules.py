@@ -20,6 +20,8 @@ ADDRESSES = [spelling for pair in SAME_ADDRESS + OTHER_ADDRESS for spelling in p
 NUMBERS = ["+44 1632 960961", "+44 (1632) 960-961", "\uff0b\uff14\uff14\u00a01632\u2011960961", " +44/1632.960961"]
 NO_NUMBERS = ["", "01632 960961", "+44 1632 960961 ext. 5", "tel:+441632960961", "+1 800 FLOWERS", "44 1632 960961", "+44\n\n"]
 MOST_ADDRESS = f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 6}.org"
+TAKEN_FOR_JSON = re.compile(r"[^\0]*").fullmatch
+"""NUL is refused before any field is looked at."""
 USERNAME_RULE = re.compile(f"^(?:{names.USERNAME.pattern})$")
 
 
@@ -63,7 +65,7 @@ def test_an_address_that_is_taken_fits_the_document(door: Door, address: str) ->
     assert allows(rule(door, "SignUpBody", "email"), address)
 
 
-@pytest.mark.parametrize("address", [*[text for text in NO_ADDRESS if "\0" not in text], "b" + MOST_ADDRESS])
+@pytest.mark.parametrize("address", [*filter(TAKEN_FOR_JSON, NO_ADDRESS), "b" + MOST_ADDRESS])
 def test_an_address_that_the_document_refuses_is_refused(door: Door, address: str) -> None:
     assert not is_taken(door, email=address)
     schema = rule(door, "SignUpBody", "email")
