@@ -9,6 +9,7 @@ from types import ModuleType
 
 from flask import current_app
 from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from config import ROOT
@@ -22,12 +23,23 @@ LOCKS = {
 """Each is held until its connection is closed, whatever ends the process."""
 
 
+MISSING_PRIVILEGE = ("42501", 1044, 1142, 1227)
+"""What is answered to a statement that the role may not run: PostgreSQL's SQLSTATE, MariaDB's numbers."""
+
+
+class MayNotMigrate(Exception):
+    """The database is not at this release's revision, and its role may not change tables; the message tells both revisions."""
+
+
 class DatabaseIsNewer(Exception):
     """The database was brought up by a later release than this; the message tells its revision."""
 
 
 def bring_up() -> None:
-    """Runs what is missing. Of many who start together one does, and the others wait for it. Raises DatabaseIsNewer."""
+    """Runs what is missing. Of many who start together one does, and the others wait for it.
+
+    Raises DatabaseIsNewer, MayNotMigrate.
+    """
     known = of_code()
     with db.engines["reader"].connect() as connection:
         found = of_database(connection)
@@ -35,7 +47,17 @@ def bring_up() -> None:
         return
     if found is not None and found not in known:
         raise DatabaseIsNewer(found)
-    migrations().upgrade()
+    try:
+        migrations().upgrade()
+    except DBAPIError as error:
+        if _is_forbidden(error):
+            raise MayNotMigrate(f"the database is at revision {found or 'none'}, this release needs {known[0]}") from error
+        raise
+
+
+def _is_forbidden(error: DBAPIError) -> bool:
+    codes = (getattr(error.orig, "sqlstate", None), *getattr(error.orig, "args", ())[:1])
+    return any(code in MISSING_PRIVILEGE for code in codes)
 
 
 def migrations() -> ModuleType:

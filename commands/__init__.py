@@ -12,6 +12,7 @@ import schema
 COMMANDS = {
     "backup": "commands.backup:backup",
     "restore": "commands.backup:restore",
+    "database": "commands.database:database",
     "doctor": "commands.doctor:doctor",
     "keys": "commands.keys:keys",
     "outbox": "commands.outbox:outbox",

@@ -71,6 +71,11 @@ def _state(account: Account) -> str:
     return "active" if account.email_confirmed_at else "pending"
 
 
+def _whole(account: Account) -> str:
+    """With the address, so that an operator sees whom the command acted on."""
+    return f"{account.username} <{account.email}>"
+
+
 @users.command()
 @named
 def show(name: str) -> None:
@@ -168,10 +173,26 @@ def end_sessions(name: str) -> None:
 def make_admin(name: str) -> None:
     """Give NAME the role admin, from the next refresh on."""
     account = account_of(name)
+    if account.email_confirmed_at is None:
+        raise click.ClickException(f"{_whole(account)} is not confirmed, and anybody may have signed up with that name.")
     with _change(account, "made_admin"):
         accounts.change(account.id, {"is_admin": True})
         notices.tell("made_admin", account, OPERATOR)
-    click.echo(f"{account.username} is an admin.")
+    click.echo(f"{_whole(account)} is an admin.")
+
+
+@users.command("revoke-admin")
+@named
+def revoke_admin(name: str) -> None:
+    """Take the role admin from NAME; ends its sessions, since their tokens still name the role."""
+    account = account_of(name)
+    if not account.is_admin:
+        raise click.ClickException(f"{_whole(account)} is not an admin.")
+    with _change(account, "admin_revoked"):
+        accounts.change(account.id, {"is_admin": False})
+        sessions.end_all(account.id, "revoked_by_admin")
+        notices.tell("admin_revoked", account, OPERATOR)
+    click.echo(f"{_whole(account)} is no longer an admin, and its sessions have ended.")
 
 
 @users.command()

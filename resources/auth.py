@@ -39,6 +39,7 @@ class LoginBody(Body):
         "The second step": {"mfa_token": AN_MFA_TOKEN, "mfa_code": "123456"},
     }
     kept_empty = ("mfa_token",)
+    alternatives = (("username", "password", "mfa_code?"), ("mfa_token", "mfa_code"))
     username: Annotated[str, Field(max_length=320, examples=["ada"], description="user name or address")] | None = None
     password: Password | None = None
     mfa_token: Annotated[str, Field(max_length=200, description="what `mfa_required` gave")] | None = None

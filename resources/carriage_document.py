@@ -40,7 +40,9 @@ def schemes() -> dict[str, Any]:
 
 
 def security(access: Access) -> list[dict[str, list[str]]]:
-    """The ways to bring a token, of which one is needed; the empty one is to bring none."""
+    """The ways to bring a token, of which one is needed; the empty one is to bring none. An empty list: none is taken."""
+    if access not in KINDS:
+        return []
     names = ["bearer", *(f"{kind}_cookie" for kind in KINDS[access])]
     found: list[dict[str, list[str]]] = [{name: []} for name in names if name in schemes()]
     return [*found, {}] if access in TOKEN_OR_NONE else found

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from errors import Refusal
 
@@ -30,11 +31,13 @@ class Body(BaseModel):
 
     `examples`: whole bodies by what they are for; without any, one is made of the examples of the fields that are needed.
     An empty text in an optional field counts as null, since forms send what a person left empty; `kept_empty` names exceptions.
+    `alternatives`: bodies of which one is to be sent, where the fields alone do not say it; a field with `?` is optional.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
     examples: ClassVar[Examples] = {}
     kept_empty: ClassVar[tuple[str, ...]] = ()
+    alternatives: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -45,10 +48,41 @@ class Body(BaseModel):
         return {name: None if value == "" and name in optional else value for name, value in given.items()}
 
     @classmethod
+    def is_needed(cls) -> bool:
+        """Whether a call without a body, which counts as `{}`, lacks something."""
+        return bool(cls.alternatives) or any(field.is_required() for field in cls.model_fields.values())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        told = handler(schema)
+        if cls.alternatives:
+            whole = handler.resolve_ref_schema(told)
+            fields, closed = whole.pop("properties"), whole.pop("additionalProperties")
+            whole["oneOf"] = [_alternative(fields, needed, closed) for needed in cls.alternatives]
+        return told
+
+    @classmethod
     def worked_examples(cls) -> dict[str, dict[str, Any]]:
         """Bodies that the call takes, by what they are for."""
         needed = {name: field.examples for name, field in cls.model_fields.items() if field.is_required()}
         return cls.examples or {"": {name: (examples or [""])[0] for name, examples in needed.items()}}
+
+
+def _alternative(fields: dict[str, Any], names: tuple[str, ...], closed: bool) -> dict[str, Any]:
+    """A whole object; what it needs cannot be null. Types made of a mere `required` would take anything."""
+    kept: dict[str, Any] = {name.rstrip("?"): fields[name.rstrip("?")] for name in names}
+    needed = [name for name in names if not name.endswith("?")]
+    for name in needed:
+        kept[name] = without_null(kept[name])
+    return {"type": "object", "properties": kept, "required": needed, "additionalProperties": closed}
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a value that is left out or given, never null."""
+    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
+    if "anyOf" in kept:
+        kept |= next(kind for kind in kept.pop("anyOf") if kind != {"type": "null"})
+    return kept
 
 
 class Nothing(Body):

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from flask import Response, render_template, request
+from pydantic import BaseModel, RootModel
 
 from errors import NotFound
 from extensions import settings
@@ -20,11 +21,25 @@ LINK = re.compile(r"https?://[^\s<>\"]+")
 SHOWN = 200
 
 
+class Mail(BaseModel):
+    id: str
+    time: datetime
+    to: str
+    subject: str
+    text: str
+    html: str
+    links: list[str]
+
+
+class Mails(RootModel[list[Mail]]):
+    """The latest first."""
+
+
 class Mailbox(Resource):
     access = Access.DEVELOPMENT
     limited = False
 
-    @contract(refuses=(NotFound,), media=("text/html", "application/json"))
+    @contract(answer=Mails, refuses=(NotFound,), media=("text/html",))
     def get(self) -> Response:
         """The development mailbox, newest first."""
         if not settings().uses_mailbox:

@@ -7,14 +7,16 @@ from typing import Any
 
 from flask import Flask
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
 from werkzeug.routing import Rule
 
+from errors import Refusal
 from extensions import settings
 from resources import carriage_document, openapi_answers, openapi_requests
-from resources.contract import Access, Contract
+from resources.contract import Access, Contract, Nothing
 from resources.openapi_requests import REF
-from resources.utils import KINDS, Resource
+from resources.utils import Resource
 
 VERSION = "0.1.0"
 INTRODUCTION = """\
@@ -54,8 +56,11 @@ def _made(app: Flask) -> dict[str, Any]:
     operations = list(_operations(app))
     models = {model for *_, declared in operations for model in _models(declared)}
     paths: dict[str, dict[str, Any]] = {}
+    refusals: set[type[Refusal]] = set()
     for rule, resource, method, declared in operations:
+        refusals.update(openapi_answers.refusals_of(resource, resource.access_of(method), method, declared))
         paths.setdefault(_path(rule), {})[method] = _operation(rule, resource, method, declared)
+    shared = openapi_answers.share(paths)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,7 +73,8 @@ def _made(app: Flask) -> dict[str, Any]:
         "tags": [{"name": name, "description": meaning} for name, meaning in TAGS.items()],
         "paths": paths,
         "components": {
-            "examples": openapi_answers.problem_examples(),
+            "examples": openapi_answers.problem_examples(refusals),
+            "responses": shared,
             "schemas": _schemas(models) | {"Problem": openapi_answers.PROBLEM},
             "securitySchemes": carriage_document.schemes(),
         },
@@ -87,12 +93,22 @@ def _operations(app: Flask) -> Iterator[tuple[Rule, type[Resource], str, Contrac
 
 
 def _models(declared: Contract) -> list[type[BaseModel]]:
-    return [*carriage_document.forms(declared.answer), *([declared.body] if declared.body else [])]
+    takes_body = declared.body not in (None, Nothing)
+    return [*carriage_document.forms(declared.answer), *([declared.body] if takes_body and declared.body else [])]
+
+
+class _Schemas(GenerateJsonSchema):
+    """A field that may be left out has no `default: null`: generated clients would ask for it."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
 
 
 def _schemas(models: set[type[BaseModel]]) -> dict[str, Any]:
     ordered = sorted(models, key=lambda model: model.__name__)
-    _, schemas = models_json_schema([(model, "validation") for model in ordered], ref_template=REF)
+    _, schemas = models_json_schema([(model, "validation") for model in ordered], ref_template=REF, schema_generator=_Schemas)
     found: dict[str, Any] = schemas.get("$defs", {})
     return found
 
@@ -113,8 +129,7 @@ def _operation(rule: Rule, resource: type[Resource], method: str, declared: Cont
     }
     if parameters := openapi_requests.parameters(rule, declared) + carriage_document.parameters(access, method, declared):
         operation["parameters"] = parameters
-    if access in KINDS:
-        operation["security"] = carriage_document.security(access)
+    operation["security"] = carriage_document.security(access)
     if body := openapi_requests.body(declared):
         operation["requestBody"] = body
     return operation

@@ -1,5 +1,7 @@
 """What the OpenAPI document says of answers: the promised one, and every refusal with an example of its document."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import errors
@@ -41,19 +43,26 @@ BODY_REFUSALS = (
     errors.ValidationFailed,
 )
 TOKEN_REFUSALS = (errors.AuthenticationRequired, errors.TokenExpired, errors.TokenInvalid, errors.SessionEnded)
+CODES = [kind.code for kind in errors.every_refusal()]
+PROBLEM_TYPE = "application/problem+json"
+RESPONSE = "#/components/responses/{name}"
 
 
-def problem_examples() -> dict[str, Any]:
-    """A document of each refusal, by its code."""
-    return {kind.code: {"summary": kind.title, "value": problems.example(kind)} for kind in errors.every_refusal()}
+def problem_examples(kinds: set[type[Refusal]]) -> dict[str, Any]:
+    """A document of each of these refusals, by its code."""
+    ordered = sorted(kinds, key=lambda kind: CODES.index(kind.code))
+    return {kind.code: {"summary": kind.title, "value": problems.example(kind)} for kind in ordered}
 
 
 def answers(resource: type[Resource], access: Access, method: str, declared: Contract) -> dict[str, Any]:
     """Every answer of a call, by status."""
-    content: dict[str, Any] = {kind: {"schema": {}} for kind in declared.media}
+    content: dict[str, Any] = {}
     if declared.answer:
         forms = [{"$ref": REF.format(model=form.__name__)} for form in carriage_document.forms(declared.answer)]
         content["application/json"] = {"schema": forms[0] if len(forms) == 1 else {"oneOf": forms}}
+    # JSON first: many tools take the first kind for the one to ask for.
+    for kind in sorted(declared.media, key=lambda kind: kind != "application/json"):
+        content.setdefault(kind, {"schema": {"type": "string"} if kind.startswith("text/") else {}})
     found: dict[str, Any] = {str(declared.status): {"description": "Done.", "content": content}}
     found |= {str(status): {"description": meaning} for status, meaning in declared.also.items()}
     by_status: dict[int, list[type[Refusal]]] = {}
@@ -82,13 +91,42 @@ def refusals_of(resource: type[Resource], access: Access, method: str, declared:
     return list(dict.fromkeys([*found, errors.MethodNotAllowed, errors.InternalError]))
 
 
+def share(paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Responses of refusals that come more than once, by their name; in the paths a reference takes the place of each."""
+    times = Counter(_name(response) for responses in _responses(paths) for response in responses.values())
+    shared: dict[str, Any] = {}
+    for responses in _responses(paths):
+        for status, response in responses.items():
+            if (name := _name(response)) and times[name] > 1:
+                shared[name] = response
+                responses[status] = {"$ref": RESPONSE.format(name=name)}
+    return dict(sorted(shared.items()))
+
+
+def _responses(paths: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    yield from (operation["responses"] for methods in paths.values() for operation in methods.values())
+
+
+def _name(response: dict[str, Any]) -> str:
+    """By the codes; the four of every token are one word. Empty for what is no refusal."""
+    if PROBLEM_TYPE not in response.get("content", {}):
+        return ""
+    codes: list[str] = response["content"][PROBLEM_TYPE]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+    of_token = [kind.code for kind in TOKEN_REFUSALS]
+    if set(of_token) <= set(codes):
+        codes = ["token_refused", *(code for code in codes if code not in of_token)]
+    words = "_".join(code.title().replace("_", "") for code in codes)
+    return words + "_Page" * ("text/html" in response["content"])
+
+
 def _problem(kinds: list[type[Refusal]], *, page: bool) -> dict[str, Any]:
+    kinds = sorted(kinds, key=lambda kind: CODES.index(kind.code))
     codes = [kind.code for kind in kinds]
     schema = {"allOf": [{"$ref": REF.format(model="Problem")}, {"properties": {"code": {"enum": codes}}}]}
     examples = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
-    content: dict[str, Any] = {"application/problem+json": {"schema": schema, "examples": examples}}
+    content: dict[str, Any] = {PROBLEM_TYPE: {"schema": schema, "examples": examples}}
     if page:
-        content["text/html"] = {"schema": {}}
+        content["text/html"] = {"schema": {"type": "string"}}
     described = {"description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in kinds), "content": content}
     waits = [seconds for code in codes if (seconds := problem_guide.of(code).retry_after)]
     if waits:

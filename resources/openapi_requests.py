@@ -4,7 +4,7 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from resources.contract import Contract
+from resources.contract import Contract, without_null
 from resources.upload import MULTIPART
 
 REF = "#/components/schemas/{model}"
@@ -27,7 +27,9 @@ def parameters(rule: Rule, declared: Contract) -> list[dict[str, Any]]:
     if declared.query:
         shape = declared.query.model_json_schema()
         for name, schema in shape["properties"].items():
-            found.append({"name": name, "in": "query", "required": name in shape.get("required", []), "schema": _given(schema)})
+            found.append(
+                {"name": name, "in": "query", "required": name in shape.get("required", []), "schema": without_null(schema)}
+            )
     return found
 
 
@@ -36,14 +38,6 @@ def _in_path(name: str, path: str) -> dict[str, Any]:
     if told := IN_PATH.get(name) or IN_PATH.get(f"/{path.split('/')[1]}/{name}"):
         parameter["description"], parameter["example"] = told
     return parameter
-
-
-def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter is left out, never null."""
-    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
-    if "anyOf" in kept:
-        kept |= next(kind for kind in kept.pop("anyOf") if kind != {"type": "null"})
-    return kept
 
 
 def body(declared: Contract) -> dict[str, Any] | None:
@@ -55,8 +49,7 @@ def body(declared: Contract) -> dict[str, Any] | None:
     content: dict[str, Any] = {"application/json": {"schema": schema, "examples": examples(given)}}
     if declared.upload:
         content[MULTIPART] = {"schema": {"type": "object", "properties": {declared.upload: FILE}, "description": BESIDE}}
-    # An empty body counts as {}.
-    return {"required": {} not in given.values(), "content": content}
+    return {"required": declared.body.is_needed(), "content": content}
 
 
 def examples(given: dict[str, dict[str, Any]]) -> dict[str, Any]:

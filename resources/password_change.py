@@ -6,14 +6,14 @@ from errors import Busy, InvalidCredentials, PasswordNotSet, ReauthenticationReq
 from flows import password_change
 from resources import answers
 from resources.contract import Access, Body, Examples, contract
-from resources.fields import Password
+from resources.fields import NewPassword, Password
 from resources.utils import Resource
 
 
 class ChangePasswordBody(Body):
     examples: ClassVar[Examples] = {"": {"current_password": "correct-horse-battery", "new_password": "nine-purple-lanterns"}}
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class ChangePassword(Resource):

@@ -9,7 +9,7 @@ from flows import password_reset
 from resources import answers, pages
 from resources.audience import is_api_client
 from resources.contract import Access, Body, Examples, contract
-from resources.fields import Address, Password
+from resources.fields import Address, NewPassword
 from resources.utils import Resource
 
 DONE = "Your password is set, and you are signed out everywhere. You can sign in now."
@@ -33,7 +33,7 @@ class ForgotPassword(Resource):
 
 class ResetPasswordBody(Body):
     examples: ClassVar[Examples] = {"": {"password": "nine-purple-lanterns"}}
-    password: Password
+    password: NewPassword
 
 
 class ResetPassword(Resource):

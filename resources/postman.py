@@ -102,10 +102,10 @@ def _examples(call: Operation) -> Iterator[tuple[str, str]]:
 
 def _auth(step: Step, call: Operation) -> dict[str, Any] | None:
     """None: the collection's own."""
-    wanted = call.get("security", [{}])
+    wanted = call["security"]
     if step.token:
         return _bearer(step.token)
-    return {"type": "noauth"} if {} in wanted else None
+    return {"type": "noauth"} if {} in wanted or not wanted else None
 
 
 def _bearer(variable: str) -> dict[str, Any]:

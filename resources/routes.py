@@ -1,5 +1,8 @@
 """Every URL with its resource, on one page."""
 
+from flask import Flask, request
+from werkzeug.exceptions import MethodNotAllowed
+
 from resources.auth import Login, Logout
 from resources.email_confirmation import Confirm, ResendConfirmation
 from resources.front_end import FrontEnd, FrontEndFile, FrontEndScreen
@@ -80,3 +83,16 @@ def register(api: Api) -> None:
     """Adds every route to the app."""
     for path, resource in ROUTES.items():
         api.add_resource(resource, path, endpoint=path)
+    fixed = {path: _with_implied(set(resource.methods)) for path, resource in ROUTES.items() if "<" not in path}
+
+    app: Flask = api.app
+
+    @app.before_request
+    def refuse_wrong_method() -> None:
+        """Without this, `GET /auth/exchange` would be a sign-in with a provider of that name."""
+        if request.method not in fixed.get(request.path, (request.method,)):
+            raise MethodNotAllowed(valid_methods=sorted(fixed[request.path]))
+
+
+def _with_implied(methods: set[str]) -> set[str]:
+    return methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())

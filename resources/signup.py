@@ -6,7 +6,7 @@ from errors import Busy, SignupClosed, UsernameTaken
 from flows import signup
 from resources import answers
 from resources.contract import Access, Body, Examples, contract
-from resources.fields import Address, Password, PersonName, PhoneNumber, Username
+from resources.fields import Address, NewPassword, PersonName, PhoneNumber, Username
 from resources.utils import Resource
 
 ADA = {"username": "ada", "email": "ada@example.org", "password": "correct-horse-battery"}
@@ -19,7 +19,7 @@ class SignUpBody(Body):
     }
     username: Username
     email: Address
-    password: Password
+    password: NewPassword
     first_name: PersonName | None = None
     last_name: PersonName | None = None
     phone_number: PhoneNumber | None = None

@@ -20,6 +20,7 @@ from services import mint
 
 DATABASE_SECONDS = 30
 """How long a start waits for the database."""
+MIGRATE = "run `flask --app app db upgrade` with the migrating role in SQLALCHEMY_DATABASE_URI, then start again"
 log = logging.getLogger("latchkey")
 
 
@@ -67,7 +68,7 @@ def app(*, with_schema: bool) -> Flask:
 
 
 def bring_up(made: Flask) -> None:
-    """The migrations that are missing; waits for the database. Exits where it does not come, or belongs to a later release."""
+    """The migrations that are missing; waits for the database. Exits where it does not come or cannot be used."""
     deadline = time.monotonic() + DATABASE_SECONDS
     while True:
         try:
@@ -75,6 +76,9 @@ def bring_up(made: Flask) -> None:
                 return schema.bring_up()
         except schema.DatabaseIsNewer as newer:
             log.critical("the database is at revision %s, which a later release made: run that one", newer)
+            sys.exit(os.EX_CONFIG)
+        except schema.MayNotMigrate as refused:
+            log.critical("%s, and its role may not change tables: %s", refused, MIGRATE)
             sys.exit(os.EX_CONFIG)
         except Exception as error:
             with made.app_context():

@@ -53,6 +53,7 @@ Kind = Literal[
     "account_deactivated",
     "signed_out_by_operator",
     "made_admin",
+    "admin_revoked",
     "everybody_signed_out",
 ]
 """What can happen; clients are told to tolerate kinds that they do not know, so the list may grow."""

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-SHORTEST_USERNAME = 3
+SHORTEST_USERNAME, LONGEST_USERNAME = 3, 32
 LONGEST_PERSON_NAME = 100
 BIDI_CONTROLS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Unicode's property Bidi_Control: with them a name reorders the text around it."""
@@ -15,7 +15,21 @@ CONTROLS = ("Cc", "Cs", "Zl", "Zp")
 INVISIBLE = ("Cf", "Mn", "Me", "Zs")
 BLANKS = set("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by their category that show nothing."""
-USERNAME = re.compile(r"[A-Za-z0-9._-]{3,32}")
+USERNAME = re.compile(rf"(?!-)(?=[._-]*[A-Za-z0-9])[A-Za-z0-9._-]{{{SHORTEST_USERNAME},{LONGEST_USERNAME}}}")
+"""A command takes a name that begins with a hyphen for an option, and a name of signs alone reads like punctuation."""
+LONGEST_ADDRESS = 254
+"""RFC 5321, section 4.5.3.1.3, without the angle brackets."""
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_DOTS = r".\u3002\uff0e\uff61"
+_LABEL = rf"[^\s@{_DOTS}\x22(),:;<>\[\]\\]+"
+ADDRESS = re.compile(rf"\s*{_ATOM}(\.{_ATOM})*@{_LABEL}([{_DOTS}]{_LABEL})+\s*")
+"""The outer form of an address (RFC 5322, dot-atom); IDNA 2008 then decides what a domain may be."""
+PHONE_NUMBER = re.compile(r"\s*[+\uff0b][0-9\uff10-\uff19\s()./\u2010-\u2015\u2212\uff0d-]{5,38}")
+"""The outer form of a number; its country code and length are judged after that."""
+
+
+NO_ADDRESS = "Give an e-mail address such as ada@example.org."
+NO_PHONE_NUMBER = "Give the number in international form, such as +441632960961."
 
 
 class Malformed(ValueError):
@@ -24,10 +38,12 @@ class Malformed(ValueError):
 
 def address(text: str) -> str:
     """The address as it is kept; display-name forms and non-ASCII local parts are refused."""
+    if not ADDRESS.fullmatch(text):
+        raise Malformed(NO_ADDRESS)
     try:
         return validate_email(text.strip(), allow_smtputf8=False, check_deliverability=False).normalized
     except EmailNotValidError as error:
-        raise Malformed("Give an e-mail address such as ada@example.org.") from error
+        raise Malformed(NO_ADDRESS) from error
 
 
 def address_key(kept: str) -> str:
@@ -62,7 +78,10 @@ def network(ip: str) -> str:
 
 def username(text: str) -> str:
     if not USERNAME.fullmatch(text):
-        raise Malformed("Use 3 to 32 of the letters A-Z and a-z, digits, dot, underscore and hyphen.")
+        raise Malformed(
+            f"Use {SHORTEST_USERNAME} to {LONGEST_USERNAME} of the letters A-Z and a-z, digits, dot, underscore and hyphen; "
+            "at least one letter or digit, and no hyphen at the start."
+        )
     return text
 
 
@@ -95,10 +114,12 @@ def person_name(text: str) -> str:
 
 def phone_number(text: str) -> str:
     """E.164; the international form with spaces or hyphens is taken and tidied."""
+    if not PHONE_NUMBER.fullmatch(text):
+        raise Malformed(NO_PHONE_NUMBER)
     try:
         parsed = phonenumbers.parse(text)
     except phonenumbers.NumberParseException as error:
-        raise Malformed("Give the number in international form, such as +441632960961.") from error
+        raise Malformed(NO_PHONE_NUMBER) from error
     if not phonenumbers.is_possible_number(parsed):
         raise Malformed("No such number is possible; check the country code and the length.")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -42,6 +42,10 @@ NOTICES = {
         "your account has the role admin",
         "The operator of the service gave your account the role admin.",
     ),
+    "admin_revoked": (
+        "your account no longer has the role admin",
+        "The operator of the service removed the role admin from your account.",
+    ),
     "new_device": (
         "a sign-in from a new device",
         "Somebody signed in from a kind of device that your account had not been used from.",

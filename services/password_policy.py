@@ -1,12 +1,13 @@
 """What a password may not be: one sentence for each rule that it breaks. NIST SP 800-63B-4 §3.1.1.2.
 
 Length in code points, no rule about kinds of characters; not a common one, not one that has leaked, not made of the
-person's own words or the service's name, and not easy to guess by zxcvbn's estimate.
+person's own words, the service's name or host, and not easy to guess by zxcvbn's estimate.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from zxcvbn import matching, scoring, time_estimates
 
@@ -26,9 +27,14 @@ MOST_READINGS = 8
 OTHER_SIGNS = str.maketrans("({[<!|$+%@", "¡¿§¶¤¢£¥©®")
 
 
+def lengths() -> tuple[int, int]:
+    """The fewest and the most characters, in code points."""
+    return settings().password_min_length, settings().password_max_length
+
+
 def problems(text: str, context: tuple[str | None, ...]) -> list[str]:
     """What to change, all at once. `text` is in NFC; `context` are the person's own words: names, address."""
-    least, most = settings().password_min_length, settings().password_max_length
+    least, most = lengths()
     if len(text) > most:
         return [f"Use at most {most} characters."]  # and nothing else is looked at, so that the work stays bounded
     too_short = [f"Use at least {least} characters."] if len(text) < least else []
@@ -54,8 +60,12 @@ def _folded(text: str) -> str:
 
 
 def _own_words(context: tuple[str | None, ...]) -> set[str]:
-    """Each whole and in parts: `ada.lovelace@example.org` also gives `ada`, `lovelace`, `example` and `org`."""
-    whole = [_folded(word) for word in (*context, settings().service_name) if word]
+    """Each whole and in parts: `ada.lovelace@example.org` also gives `ada`, `lovelace`, `example` and `org`.
+
+    The service's own words are its name and the host of BASE_URL.
+    """
+    own = (settings().service_name, urlsplit(settings().address).hostname)
+    whole = [_folded(word) for word in (*context, *own) if word]
     return {part for word in whole for part in (word, *re.split(r"[\W_]+", word)) if part}
 
 

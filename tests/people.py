@@ -29,6 +29,14 @@ def document_of(app: Flask) -> dict[str, Any]:
     return DOCUMENTS[app]
 
 
+def response_of(document: dict[str, Any], operation: dict[str, Any], status: int | str) -> dict[str, Any]:
+    """What a call declares for a status; those that many calls have stand among the components."""
+    declared: dict[str, Any] = operation["responses"][str(status)]
+    if "$ref" in declared:
+        declared = document["components"]["responses"][declared["$ref"].removeprefix("#/components/responses/")]
+    return declared
+
+
 @dataclass
 class House:
     """The service as its callers see it; every answer must be one that the OpenAPI document declares."""
@@ -60,10 +68,13 @@ class House:
         rule = answer.request.path and self._rule(path)
         if rule is None or method in ("HEAD", "OPTIONS") or answer.status_code == 405:
             return
-        declared = document_of(self.app)["paths"][rule][method.lower()]["responses"]
-        assert str(answer.status_code) in declared, f"{method} {rule} answers {answer.status_code}, which is not declared"
+        document = document_of(self.app)
+        operation = document["paths"][rule][method.lower()]
+        said = f"{method} {rule} answers {answer.status_code}, which is not declared"
+        assert str(answer.status_code) in operation["responses"], said
         if answer.mimetype == "application/problem+json":
-            schema = declared[str(answer.status_code)]["content"]["application/problem+json"]["schema"]
+            declared = response_of(document, operation, answer.status_code)
+            schema = declared["content"]["application/problem+json"]["schema"]
             assert answer.get_json()["code"] in schema["allOf"][1]["properties"]["code"]["enum"]
 
     def _rule(self, path: str) -> str | None:

@@ -98,7 +98,13 @@ def _full() -> Iterator[Finding]:
 def _leaked_passwords() -> Finding:
     """`password` is in every such list."""
     if settings().password_breach_file is None:
-        return ok("leaked passwords", "no list; common ones are refused all the same")
+        if settings().development:
+            return ok("leaked passwords", "no list; common ones are refused all the same")
+        return warning(
+            "leaked passwords",
+            "PASSWORD_BREACH_FILE is not set: only the most common leaked passwords are rejected",
+            "Name a Have I Been Pwned download in it: docs/production.md.",
+        )
     try:
         if breaches.lists("password"):
             return ok("leaked passwords", "the list can be searched")

@@ -9,6 +9,7 @@ from flask import Flask
 
 import errors
 from errors import Refusal
+from tests.people import response_of
 
 EVERY = list(errors.every_refusal())
 
@@ -59,8 +60,8 @@ def documented(document: dict[str, Any]) -> set[tuple[int, str]]:
     found = set()
     for item in document["paths"].values():
         for operation in item.values():
-            for status, response in operation["responses"].items():
-                problem = response["content"].get("application/problem+json") if "content" in response else None
+            for status in operation["responses"]:
+                problem = response_of(document, operation, status).get("content", {}).get("application/problem+json")
                 names = problem["schema"]["allOf"][1]["properties"]["code"]["enum"] if problem else []
                 found |= {(int(status), name) for name in names}
     return found

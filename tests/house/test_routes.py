@@ -13,6 +13,7 @@ from resources.contract import Access, Contract
 from resources.routes import ROUTES
 from resources.utils import Resource
 from tests.conftest import settings_with
+from tests.people import response_of
 
 HTTP_METHODS = {"get", "post", "put", "patch", "delete"}
 SENSITIVE = {
@@ -122,13 +123,13 @@ def test_every_declared_status_and_code_is_documented(app: Flask, document: dict
     for path, resource in served(app):
         for method in methods(resource):
             declared: Contract = getattr(resource, method).contract
-            responses = document["paths"][path.replace("<string:", "{").replace(">", "}")][method]["responses"]
-            assert str(declared.status) in responses
-            assert all(refusal.code in codes(responses, refusal) for refusal in declared.refuses), (method, path)
+            operation = document["paths"][path.replace("<string:", "{").replace(">", "}")][method]
+            assert str(declared.status) in operation["responses"]
+            assert all(refusal.code in codes(document, operation, refusal) for refusal in declared.refuses), (method, path)
 
 
-def codes(responses: dict[str, Any], refusal: type[Refusal]) -> list[str]:
-    schema = responses[str(refusal.status)]["content"]["application/problem+json"]["schema"]
+def codes(document: dict[str, Any], operation: dict[str, Any], refusal: type[Refusal]) -> list[str]:
+    schema = response_of(document, operation, refusal.status)["content"]["application/problem+json"]["schema"]
     found: list[str] = schema["allOf"][1]["properties"]["code"]["enum"]
     return found
 

@@ -42,8 +42,9 @@ def _is_current() -> bool:
 
 
 def _packages(lock: Path) -> dict[str, str]:
+    """By name, without those that are for other systems only: npm leaves them out, and out of what it has installed."""
     packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
-    return {name: package["integrity"] for name, package in packages.items() if name}
+    return {name: package["integrity"] for name, package in packages.items() if name and "os" not in package}
 
 
 def _install(npm: str) -> None:

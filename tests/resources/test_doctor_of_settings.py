@@ -224,6 +224,7 @@ def test_a_list_of_leaked_passwords_that_does_not_do_its_work(admit: Admit, tmp_
     file.write_text("\n".join([hashes[0], *["garbage"] * 50, hashes[-1]]) + "\n")
     patient.examined().one("leaked passwords", "fault", "cannot be searched")
     admit().examined().one("leaked passwords", "ok", "no list")
+    admit(**BEHIND_A_PROXY).examined().one("leaked passwords", "warning", "PASSWORD_BREACH_FILE is not set")
 
 
 def test_a_picture_whose_file_is_gone(admit: Admit, tmp_path: Path) -> None:

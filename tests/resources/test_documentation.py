@@ -17,7 +17,8 @@ from resources.answers import CookieTokenAnswer
 from resources.contract import Body
 from resources.fields import Address
 from resources.routes import ROUTES
-from tests.people import document_of
+from resources.utils import KINDS
+from tests.people import document_of, response_of
 from tests.resources.conftest import Door
 from tests.resources.problem import MEMBERS
 
@@ -51,7 +52,7 @@ def sent(door: Door, path: str, method: str, operation: dict[str, Any], body: di
     """By somebody who has just signed in, with a token where the call cannot do without."""
     door.empty()
     door.account()
-    token = door.tokens()[0] if {} not in operation.get("security", [{}]) else None
+    token = door.tokens()[0] if operation["security"] and {} not in operation["security"] else None
     return door.ask(method.upper(), filled(path, operation), body, token)
 
 
@@ -108,8 +109,8 @@ def test_every_refusal_of_a_call_has_an_example_of_its_own_kind(document: dict[s
     kept = document["components"]["examples"]
     shape = document["components"]["schemas"]["Problem"]
     for path, method, operation in operations(document):
-        for status, answer in operation["responses"].items():
-            problem = answer.get("content", {}).get("application/problem+json")
+        for status in operation["responses"]:
+            problem = response_of(document, operation, status).get("content", {}).get("application/problem+json")
             if problem is None:
                 continue
             codes = problem["schema"]["allOf"][1]["properties"]["code"]["enum"]
@@ -174,3 +175,51 @@ def test_every_call_stands_under_a_heading_and_says_what_it_does(document: dict[
         assert operation["description"].startswith(operation["summary"])
     used = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
     assert used == set(openapi.TAGS)
+
+
+def test_a_call_without_a_token_says_that_it_takes_none(door: Door, document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        access = ROUTES[re.sub(r"{(\w+)}", r"<string:\1>", path)].access_of(method)
+        assert (operation["security"] == []) == (access not in KINDS), (method, path)
+
+
+def test_no_schema_has_null_as_its_default(document: dict[str, Any]) -> None:
+    assert '"default": null' not in json.dumps(document)
+
+
+def test_json_comes_before_pages(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status in operation["responses"]:
+            kinds = list(response_of(document, operation, status).get("content", {}))
+            assert kinds == sorted(kinds, key=lambda kind: "json" not in kind), (method, path, status)
+
+
+def test_a_body_that_may_be_missing_is_said_to_be(door: Door, document: dict[str, Any]) -> None:
+    optional = []
+    for path, method, operation in operations(document):
+        if "requestBody" in operation:
+            door.empty()
+            door.account()
+            token = door.tokens()[0] if operation["security"] else None
+            door.change("users", password_hash=None)  # what only accounts with a password need is not needed
+            answer = door.ask(method.upper(), filled(path, operation), token=token)
+            lacks = (answer.get_json(silent=True) or {}).get("code") == "validation_failed"
+            assert operation["requestBody"]["required"] == lacks, (method, path, answer.get_json(silent=True))
+            optional += [f"{method} {path}"] * (not lacks)
+    assert set(optional) >= {"post /mfa", "post /send-otp", "put /profile", "delete /profile"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+def test_a_known_path_with_a_wrong_method_is_no_provider(door: Door, method: str) -> None:
+    answer = door.ask(method, "/auth/exchange")
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"OPTIONS", "POST"})
+
+
+def test_no_whole_path_is_taken_for_one_with_a_variable(door: Door) -> None:
+    tried = 0
+    for path, resource in ROUTES.items():
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(resource.methods):
+            if "<" not in path:
+                assert door.ask(method, path).status_code == 405, (method, path)
+                tried += 1
+    assert tried >= 50

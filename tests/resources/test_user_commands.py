@@ -16,7 +16,7 @@ from tests.resources.test_commands import run
 
 ADA = "ada@example.org"
 NO_SUCH = "Error: No account has this user name or address.\n"
-ON_ONE = ("show", "activate", "deactivate", "end-sessions", "make-admin", "confirm", "unlock", "reset-mfa")
+ON_ONE = ("show", "activate", "deactivate", "end-sessions", "make-admin", "revoke-admin", "confirm", "unlock", "reset-mfa")
 
 
 def facts(door: Door) -> list[tuple[str, str]]:
@@ -175,11 +175,44 @@ def test_sessions_of_one_and_of_everybody_end(door: Door, ada: str) -> None:
 
 def test_an_admin_is_one_from_the_next_refresh_on_and_is_told(door: Door, ada: str) -> None:
     _, refresh = door.tokens()
-    assert run(door, "users", "make-admin", "ada") == (0, "ada is an admin.\n")
+    assert run(door, "users", "make-admin", "ada") == (0, "ada <ada@example.org> is an admin.\n")
     access = door.post("/refresh", token=refresh).get_json()["access_token"]
     assert door.get("/profile", access).get_json()["roles"] == ["user", "admin"]
     assert subjects(door)[-1] == "Latchkey: your account has the role admin"
     assert facts(door) == [("made_admin", ada)]
+
+
+def test_nobody_who_only_signed_up_becomes_an_admin(door: Door, ada: str) -> None:
+    door.sign_up("pen", ADA)
+    before = written(door)
+    said = "Error: pen <ada@example.org> is not confirmed, and anybody may have signed up with that name.\n"
+    assert run(door, "users", "make-admin", "pen") == (1, said)
+    assert written(door) == before
+
+
+def test_a_revoked_admin_is_signed_out_and_told(door: Door, ada: str) -> None:
+    assert run(door, "users", "revoke-admin", ADA) == (1, "Error: ada <ada@example.org> is not an admin.\n")
+    assert facts(door) == []
+    run(door, "users", "make-admin", "ada")
+    access, refresh = door.tokens()
+    said = "ada <ada@example.org> is no longer an admin, and its sessions have ended.\n"
+    assert run(door, "users", "revoke-admin", "ADA") == (0, said)
+    for method, path, token in (("GET", "/profile", access), ("POST", "/refresh", refresh)):
+        answer = door.ask(method, path, token=token)
+        assert (answer.status_code, answer.get_json()["reason"]) == (401, "revoked_by_admin")
+    assert door.get("/profile", door.tokens()[0]).get_json()["roles"] == ["user"]
+    assert subjects(door)[-1] == "Latchkey: your account no longer has the role admin"
+    assert facts(door) == [("made_admin", ada), ("admin_revoked", ada)]
+
+
+def test_an_older_account_whose_name_is_no_longer_allowed_signs_in_and_is_named_behind_two_hyphens(door: Door) -> None:
+    door.account()
+    for name in ("-ada", "..."):
+        door.change("users", username=name, username_key=name)
+        access, _ = door.tokens(name)
+        assert door.get("/profile", access).get_json()["username"] == name
+        assert door.put("/profile", {"first_name": "Ada"}, access).status_code == 200
+        assert run(door, "users", "show", "--", name)[0] == 0
 
 
 def test_the_operator_vouches_for_an_address_once_and_never_for_a_taken_one(door: Door, ada: str) -> None:

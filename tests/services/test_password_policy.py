@@ -131,6 +131,13 @@ def test_own_words_are_refused_only_where_there_is_nothing_else(lenient: Flask, 
         assert sentences(password, *ADA) == []
 
 
+def test_the_host_of_the_service_is_a_word_and_so_is_each_of_its_labels() -> None:
+    with app_with(UNUSED, PASSWORD_MIN_STRENGTH="0", BASE_URL="https://accounts.megacorp.example").app_context():
+        for password in ("megacorp2026!", "Accounts-Megacorp1", "accounts.megacorp.example"):
+            assert OWN in sentences(password, "ada")
+        assert sentences("megacorp-lanterns", "ada") == []
+
+
 def test_a_user_name_of_digits_is_a_word_and_two_letters_are_none(lenient: Flask) -> None:
     with lenient.app_context():
         for password in ("4711-0815", "4711081547110815", "51801174"):

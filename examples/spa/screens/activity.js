@@ -40,6 +40,7 @@ const NAMES = {
     account_deactivated: "Deactivated by the operator",
     signed_out_by_operator: "Signed out by the operator",
     made_admin: "Made an administrator",
+    admin_revoked: "Administrator role removed",
     everybody_signed_out: "Everybody was signed out by the operator",
 };
 const WARNINGS = new Set(["sign_in_failed", "sign_in_refused", "code_failed", "reauthentication_failed", "token_reused", "not_me"]);
