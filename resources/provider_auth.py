@@ -162,7 +162,7 @@ class ProviderStepUp(Resource):
 
     @contract(answer=AuthorizationUrl, refuses=(ProviderNotConfigured, NotFound))
     def post(self, provider: str) -> AuthorizationUrl:
-        """Begin to prove yourself anew at the provider: open the address within a minute, then exchange the code."""
+        """Begin a step-up at the provider. Open the address within a minute, and exchange the code with this token."""
         return AuthorizationUrl(authorization_url=provider_step_up.begin(self.signed_in, provider))
 
 

@@ -1,7 +1,8 @@
 """What is said to a provider: how our secret gets there, and what it is asked before a sign-in."""
 
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -65,3 +66,32 @@ def test_the_provider_is_told_what_to_ask(
     asked = parse_qs(urlsplit(Visitor(door).leave()).query)
     assert asked.get("prompt", []) == sent
     assert asked["max_age"] == [str(settings.session_max_seconds)]
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "canceled": ("error=access_denied", {}, "the person did not consent"),
+    "an error": ("error=invalid_scope", {}, "sent the browser back with invalid_scope"),
+    "an error of no standard": ("error=%0Aevil%20text", {}, "sent the browser back with an unknown error"),
+    "no code": ("", {}, "came back without a code"),
+    "an unverified address": ("code", {"email_verified": False}, "does not vouch for the person's address"),
+    "no address": ("code", {"email": "ada"}, "vouches for an address that is none"),
+    "another state": ("state=other", {}, "no sign-in with this state waits in this browser"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_each_refusal_has_one_line_that_says_why_and_no_secret(
+    door: Door, realm: Realm, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    change, person, why = REFUSED[kind]
+    set_up(door, monkeypatch, realm)
+    heard = heard_log(monkeypatch)
+    visitor = Visitor(door)
+    query = dict(parse_qsl(realm.sign_in(visitor.leave(), **ada(**person))))
+    sent = query if change == "code" else {name: query[name] for name in ("state", "iss")} | dict(parse_qsl(change))
+    answer = visitor.open(f"/auth/google/callback?{urlencode(sent)}")
+    assert said(answer) == (400, "oauth_cancelled" if kind == "canceled" else "oauth_failed")
+    log = heard.getvalue()
+    assert why in log
+    secrets = (query["code"], query["state"], "evil", "ada@example.org", realm.secret)
+    assert not [secret for secret in secrets if secret in log]
