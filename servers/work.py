@@ -83,8 +83,8 @@ def bring_up(made: Flask) -> None:
         except Exception as error:
             with made.app_context():
                 url = db.engine.url
-            if refused := database_faults.refusal(error, url):
-                log.critical(refused)
+            if reason := database_faults.refusal(error, url):
+                log.critical(reason)
                 sys.exit(os.EX_CONFIG)
             if not was_lost(error):
                 raise
