@@ -118,7 +118,8 @@ def test_a_code_to_sign_in_makes_no_link(house: House, realm: Realm, access: str
     """A page that still holds Ada's token exchanges the code of somebody else."""
     code = told(Visitor(house).sign_in(realm, **ada(sub="bea", email="bea@example.org")))["code"]
     assert exchange(house, code, access).get_json()["access_token"]
-    assert providers(house, access) == []
+    assert house.get("/profile", access).get_json()["reason"] == "logout", "this was a sign-in, of somebody else"
+    assert providers(house, house.tokens()[0]) == []
 
 
 def test_an_ended_session_makes_no_link(house: House, realm: Realm, access: str) -> None:
