@@ -3,23 +3,16 @@
 Nothing of the sent file survives but what it looks like: no metadata, no trailing bytes, no second frame.
 """
 
-import base64
 import binascii
 import logging
 import os
 import re
-import struct
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from PIL import Image
-from PIL.Image import Transpose
-from PIL.JpegImagePlugin import JpegImageFile
 from sqlalchemy import select, update
 
 from config import ROOT
@@ -27,42 +20,24 @@ from database import afterwards, changed, rows
 from errors import Busy, InvalidImage, PayloadTooLarge, Unavailable
 from extensions import settings
 from model import User
-from services import clock, disk, mint, picture_files
+from services import clock, disk, drawing, mint, picture_files
 
 log = logging.getLogger(__name__)
-FORMATS = ("PNG", "JPEG", "GIF")
-LONGEST_SIDE = 512
-QUALITY = 88
 NAME = re.compile(r"[A-Za-z0-9_-]{43}\.(png|jpg)")
 OURS = re.compile(rf"{NAME.pattern}|\.{NAME.pattern}\.part")
-DATA_URI = re.compile(r"data:image/(?:png|jpe?g|gif);base64,([A-Za-z0-9+/=]*)")
+DATA_URI = re.compile(r"data:image/(?:png|jpe?g|gif);base64,")
 ORPHAN_AGE = timedelta(hours=1)
 """A file without an owner may belong to a call that is still under way."""
 AT_ONCE, WAIT_SECONDS = 2, 5
-Image.MAX_IMAGE_PIXELS = None  # the bound is ours, see `_anew`
-ORIENTATION = 0x0112
-TURNS = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
-"""What brings a picture upright, by its orientation (Exif 2.32 §4.6.4)."""
-BROKEN = (OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, EOFError, struct.error, zlib.error)
-"""Pillow has no one exception for a bad file."""
 _room = BoundedSemaphore(AT_ONCE)
-"""A picture of the greatest size takes some 200 MB while it is drawn."""
 
 
 def from_data_uri(text: str) -> bytes:
     """The file in a base64 `data:` URI (RFC 2397); raises InvalidImage."""
-    found = DATA_URI.fullmatch(text)
+    head = DATA_URI.match(text)
     try:
-        return base64.b64decode(found[1], validate=True) if found else _refused()
-    except binascii.Error as error:
+        return binascii.a2b_base64(memoryview(text.encode("ascii"))[head.end() :], strict_mode=True) if head else _refused()
+    except ValueError as error:
         raise InvalidImage from error
 
 
@@ -79,50 +54,9 @@ def drawn(file: bytes) -> tuple[bytes, str]:
     if not _room.acquire(timeout=WAIT_SECONDS):
         raise Busy
     try:
-        with Image.open(BytesIO(file), formats=FORMATS) as image:
-            return _anew(image)
-    except (*BROKEN, MemoryError) as error:
-        raise InvalidImage from error
+        return drawing.drawn(file, settings().picture_max_pixels)
     finally:
         _room.release()
-
-
-def _anew(image: Image.Image) -> tuple[bytes, str]:
-    """Measured by its header before a pixel is decoded."""
-    width, height = image.size
-    if width * height > settings().picture_max_pixels:
-        raise InvalidImage(f"A picture has at most {settings().picture_max_pixels} pixels.")
-    is_photograph, turn = isinstance(image, JpegImageFile), _turn(image)
-    picture: Image.Image = image if is_photograph else _blendable(image)
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    pixels = picture.convert("RGB" if is_photograph else "RGBA")
-    pixels = pixels.transpose(turn) if turn is not None else pixels
-    fresh = Image.new(pixels.mode, pixels.size)
-    fresh.paste(pixels)
-    target = BytesIO()
-    if is_photograph:
-        fresh.save(target, "JPEG", quality=QUALITY)
-    else:
-        fresh.save(target, "PNG")
-    return target.getvalue(), "jpg" if is_photograph else "png"
-
-
-def _turn(image: Image.Image) -> Transpose | None:
-    """Damaged metadata turns nothing; the picture itself may be whole."""
-    try:
-        return TURNS.get(image.getexif().get(ORIENTATION, 1))
-    except BROKEN:
-        image.load()  # raises again where it was the picture
-        return None
-
-
-def _blendable(image: Image.Image) -> Image.Image:
-    """A palette is resized without blending, and sixteen bits not at all."""
-    if image.mode in ("RGB", "RGBA", "L", "LA"):
-        return image
-    if image.mode.startswith("I"):
-        return image.convert("I").point([value >> 8 for value in range(65536)], "L")
-    return image.convert("RGBA")
 
 
 def keep(picture: bytes, suffix: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageCms
 
 CANARY = b"CANARY-4711-CANARY"
 RED, BLUE = (220, 20, 20), (20, 20, 220)
@@ -100,6 +100,22 @@ def _segments(file: bytes) -> Iterator[int]:
     scan = file[position:]
     assert scan.index(b"\xff\xd9") == len(scan) - 2
     assert all(scan[index + 1] in (0x00, 0xD9) for index, byte in enumerate(scan[:-1]) if byte == 0xFF)
+
+
+def swapped_profile() -> bytes:
+    """A color profile whose red is everybody's blue."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return srgb.replace(b"rXYZ", b"tmp!", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"tmp!", b"bXYZ", 1)
+
+
+def narrow(width: int, height: int) -> bytes:
+    """A PNG of one bit a pixel, all alike; of a great height some 50 kB."""
+    packed = zlib.compressobj(9)
+    line = bytes(1 + -(-width // 8))
+    lines = max(1, min(height, 1_000_000 // len(line)))
+    data = b"".join(packed.compress(line * lines) for _ in range(height // lines)) + packed.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def located(orientation: int | None = None) -> Image.Exif:

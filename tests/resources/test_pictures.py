@@ -187,9 +187,25 @@ def test_a_file_of_the_greatest_size_is_taken_and_one_byte_more_is_not(gallery: 
 
 def test_the_body_is_bounded_by_four_thirds_of_that_and_64_kib(gallery: Gallery) -> None:
     most = -(-4 * MOST_BYTES // 3) + 64 * 1024
-    start = b'{"profile_picture": "' + data_uri(png()).encode() + b'"'
+    start = b'{"profile_picture": "' + data_uri(images.of_size(MOST_BYTES)).encode() + b'"'
     for size, status in ((most, 200), (most + 1, 413)):
-        assert gallery.send_body(start + b" " * (size - len(start) - 1) + b"}", "application/json").status_code == status
+        assert gallery.send_body(start.ljust(size - 1) + b"}", "application/json").status_code == status
+
+
+def test_all_but_the_picture_is_64_kib(gallery: Gallery) -> None:
+    """Bounded before it is parsed: here by blanks, before and behind it, and in its name."""
+    most, picture = 64 * 1024, b'"profile_picture": "' + data_uri(images.of_size(100_000)).encode() + b'"'
+    for front, behind, status in ((0, most - 22, 200), (most - 22, 0, 200), (0, most, 413), (most, 0, 413)):
+        raw = b"{" + b" " * front + picture + b" " * behind + b"}"
+        assert gallery.send_body(raw, "application/json").status_code == status
+    escaped = b"{" + picture.replace(b"/", rb"\/").replace(b"+", rb"\u002B") + b"}"
+    assert gallery.send_body(escaped, "application/json").status_code == 200
+    for twice in (b"{" + picture + b"," + picture + b"}", b"{" + picture + b', "profile_picture": null}'):
+        assert code_of(gallery.send_body(twice, "application/json")) in ("payload_too_large", "malformed_json")
+
+
+def test_a_form_is_bounded_like_json(gallery: Gallery) -> None:
+    most = -(-4 * MOST_BYTES // 3) + 64 * 1024
     beside = forms.text("first_name", "x" * 60_000)
     assert set(errors_of(gallery.send(images.of_size(MOST_BYTES), beside))) == {"first_name"}
     whole = forms.body(forms.file(images.of_size(MOST_BYTES)))
@@ -276,3 +292,36 @@ def test_a_picture_that_no_account_names_is_swept_once_it_is_old(gallery: Galler
     assert [file.name for file in gallery.files()] == sorted([owned, "notes.txt"])
     (gallery.folder / "notes.txt").unlink()
     assert red_corner(shown(gallery.stored())) == red_corner(marked())
+
+
+def test_a_picture_of_another_color_profile_is_converted(gallery: Gallery) -> None:
+    """The profile says that red is blue; its file goes without the profile, so its pixels must say so."""
+    for send in (png(icc_profile=images.swapped_profile()), jpeg(icc_profile=images.swapped_profile(), quality=95)):
+        assert gallery.send(send).status_code == 200
+        assert is_like(shown(gallery.stored()).getpixel((5, 5)), BLUE)
+
+
+def test_a_damaged_color_profile_changes_nothing(gallery: Gallery) -> None:
+    profile = images.swapped_profile()
+    for damaged in (profile[:100], b"x" * 500, profile[:-300]):
+        assert gallery.send(png(icc_profile=damaged)).status_code == 200
+        assert red_corner(shown(gallery.stored())) == "upper left"
+
+
+@pytest.mark.parametrize("size", [(1, 25_000_000), (16_385, 1), (1, 16_385)])
+def test_a_side_is_bounded_whatever_the_number_of_pixels(gallery: Gallery, size: tuple[int, int]) -> None:
+    assert code_of(gallery.send(images.narrow(*size))) == "invalid_image"
+    assert gallery.send(images.narrow(16_384, 1)).status_code == 200
+
+
+def test_a_large_picture_is_made_smaller_without_a_seam(gallery: Gallery) -> None:
+    """It is drawn strip by strip: each quarter keeps its color, and all strips are there."""
+    assert gallery.send(encoded(marked((3000, 2001)).quantize(4), "PNG")).status_code == 200
+    image = shown(gallery.stored())
+    width, height = image.size
+    assert (width, height) == (512, 342)
+    assert all(
+        is_like(image.getpixel((5, row)), RED if row < height // 2 else BLUE)
+        for row in range(0, height, 7)
+        if abs(row - height / 2) > 3
+    )
