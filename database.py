@@ -130,7 +130,7 @@ def in_transaction() -> bool:
 
 @dataclass
 class _Work:
-    """What goes with one unit of work: what must hold when it begins, facts that are kept either way, what is done at its end."""
+    """What goes with one unit of work: what must hold first, facts that are kept either way, and what is done at its end."""
 
     first: Callable[[], object] | None = None
     facts: list[Base] = field(default_factory=list)

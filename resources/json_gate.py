@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from threading import BoundedSemaphore
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +33,7 @@ class Incoming:
     """
 
     def __init__(self) -> None:
-        self.raw = b""
+        self.raw: bytes | bytearray = b""
         self.is_whole = False
         self.is_large = False
         self.fault: Refusal | None = None
@@ -49,15 +50,15 @@ class Incoming:
             _large.release()
 
     def _begin(self) -> None:
-        request.max_content_length = None  # here it is counted
+        request.max_content_length = sys.maxsize  # Flask's bound is for those who ask it for a form; here it is counted
         try:
             self.raw = _read(MOST_BYTES + 1)
         except Refusal as refusal:
             self.fault = refusal  # the token is judged first
         self.is_whole = len(self.raw) <= MOST_BYTES
 
-    def bytes(self, most: int = MOST_BYTES) -> bytes:
-        """The whole body; one that is cut short or grows past the limit is refused, not shortened.
+    def whole(self, most: int = MOST_BYTES) -> bytes | bytearray:
+        """The whole body, once; one that is cut short or grows past the limit is refused, not shortened.
 
         Raises MalformedJson, PayloadTooLarge, and Busy where there are two large ones already.
         """
@@ -70,14 +71,15 @@ class Incoming:
             self._finish(most, declared or 0)
         if declared is not None and len(self.raw) < declared:
             raise MalformedJson
-        return self.raw
+        raw, self.raw = self.raw, b""  # nobody else holds what is large
+        return raw
 
     def _finish(self, most: int, declared: int) -> None:
         self.is_large = _large.acquire(blocking=False)
         if not self.is_large:
             raise Busy
         request.environ.get(EXTEND, lambda seconds: None)(SECONDS + declared // MOST_BYTES)
-        request.max_content_length = None
+        request.max_content_length = sys.maxsize
         self.raw += _read(most + 1 - len(self.raw))
         self.is_whole = True
         if len(self.raw) > most:
@@ -87,28 +89,27 @@ class Incoming:
         """The request's JSON object; an empty body is `{}`. Raises MalformedJson, UnsupportedMediaType and the like."""
         if request.headers.get("Content-Encoding"):
             raise UnsupportedMediaType
-        return parsed(self.bytes())
+        return parsed(self.whole())
 
     def keep_for_form(self) -> None:
         """So that Flask finds the form's fields in what was read."""
-        vars(request)["_cached_data"] = self.bytes()
+        vars(request)["_cached_data"] = bytes(self.whole())
 
 
-def _read(most: int) -> bytes:
+def _read(most: int) -> bytearray:
     """So many bytes, or all there are."""
-    pieces, left = [], most  # in one go the buffer would be copied as it grows
+    found = bytearray()
     try:
-        while left and (piece := request.stream.read(min(PIECE, left))):
-            pieces.append(piece)
-            left -= len(piece)
+        while len(found) < most and (piece := request.stream.read(min(PIECE, most - len(found)))):
+            found += piece
     except RequestEntityTooLarge as error:
         raise PayloadTooLarge from error
     except (ClientDisconnected, OSError, ParseException) as error:
         raise MalformedJson from error
-    return b"".join(pieces)
+    return found
 
 
-def parsed(raw: bytes) -> dict[str, Any]:
+def parsed(raw: bytes | bytearray) -> dict[str, Any]:
     """The object in these bytes; nothing at all is `{}`."""
     if not raw:
         return {}
@@ -120,7 +121,7 @@ def parsed(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def parsed_around(field: str, raw: bytes) -> dict[str, Any]:
+def parsed_around(field: str, raw: bytes | bytearray) -> dict[str, Any]:
     """The object, in which one string may be long: that of this field. All the rest is bounded before it is parsed.
 
     Raises PayloadTooLarge where the rest is larger.
@@ -132,23 +133,27 @@ def parsed_around(field: str, raw: bytes) -> dict[str, Any]:
     name = re.compile(rb'"%b"[ \t\r\n]*+:[ \t\r\n]*+(?=")' % field.encode())
     found = name.search(raw, 0, MOST_BYTES)
     long = re.compile(STRING, re.DOTALL).match(raw, found.end()) if found else None
-    if long is None or len(raw) - len(long[0]) > MOST_BYTES:
+    if long is None or len(raw) - (long.end() - long.start()) > MOST_BYTES:
         raise PayloadTooLarge
-    rest = parsed(raw[: long.start()] + b"null" + raw[long.end() :])
+    start, end = long.span()
+    del long  # it holds the body
+    rest = parsed(raw[:start] + b"null" + raw[end:])
     if rest.get(field, "") is None:
-        rest[field] = _text(long[0])
+        rest[field] = _text(raw[start:end])
     return rest
 
 
-def _text(literal: bytes) -> str:
+def _text(literal: bytes | bytearray) -> str:
     try:
+        if b"\\" not in literal:
+            return literal[1:-1].decode()
         found: str = json.loads(literal)
     except ValueError as error:
         raise MalformedJson from error
     return found
 
 
-def _parsed(raw: bytes) -> Any:
+def _parsed(raw: bytes | bytearray) -> Any:
     try:
         if _depth(raw) > MOST_DEPTH:
             raise MalformedJson
@@ -161,7 +166,7 @@ def _parsed(raw: bytes) -> Any:
     return found
 
 
-def _depth(raw: bytes) -> int:
+def _depth(raw: bytes | bytearray) -> int:
     """Nesting of brackets outside strings, counted before the recursive parser sees them."""
     deepest = level = 0
     for mark in STRINGS.sub(b"", raw):

@@ -26,6 +26,7 @@ class ProfileBody(Body):
         "Another address": {"email": "ada@new.example.org"},
         "A picture": {"profile_picture": A_PICTURE},
     }
+    kept_empty = ("profile_picture",)
     username: Username | None = None
     first_name: PersonName | None = None
     last_name: PersonName | None = None

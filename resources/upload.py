@@ -21,7 +21,7 @@ def body(incoming: Incoming, file_field: str) -> dict[str, Any]:
     """The fields; the file as bytes. Without it the body is bounded like any other. Raises as `Incoming.json` does."""
     if request.headers.get("Content-Encoding"):
         raise UnsupportedMediaType
-    raw = incoming.bytes(json_gate.MOST_BYTES + -(-settings().max_upload_bytes * 4 // 3))
+    raw = incoming.whole(json_gate.MOST_BYTES + -(-settings().max_upload_bytes * 4 // 3))
     if not raw or request.mimetype != MULTIPART:
         return json_gate.parsed_around(file_field, raw)
     found = _fields(raw)
@@ -32,7 +32,7 @@ def body(incoming: Incoming, file_field: str) -> dict[str, Any]:
     return found
 
 
-def _fields(raw: bytes) -> dict[str, Any]:
+def _fields(raw: bytes | bytearray) -> dict[str, Any]:
     """Each name once: text fields as text, a file as its bytes, whatever its name and type claim to be.
 
     A file that was not chosen comes without a name and without bytes (HTML §4.10.22.4), and is not given.

@@ -68,9 +68,9 @@ COMPACT = {(call, list(WAYS)[number % len(WAYS)]) for number, call in enumerate(
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer, smtp: dict[str, str]) -> Iterator[Door]:
+def house(tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer, smtp: dict[str, str]) -> Door:
     mail_server.clear()
-    yield door_with(tmp_path_factory.mktemp("meanwhile"), mail_server, smtp, SQLITE_SYNCHRONOUS="NORMAL", **PROVIDER)
+    return door_with(tmp_path_factory.mktemp("meanwhile"), mail_server, smtp, SQLITE_SYNCHRONOUS="NORMAL", **PROVIDER)
 
 
 def scene_of(house: Door) -> Scene:
@@ -83,7 +83,8 @@ def scene_of(house: Door) -> Scene:
 def made(scene: Scene, method: str, path: str) -> tuple[int, str]:
     """The call with everything right but, perhaps, its session; status and code."""
     one = scene.one
-    body = BODIES.get((method, path), lambda _: None)(one)
+    body_of = BODIES.get((method, path))
+    body = body_of(one) if body_of else None
     other_session = jwt.decode(scene.other, options={"verify_signature": False})["sid"]
     address = path.replace("<string:provider>", "google").replace("<string:session_id>", other_session)
     answer = one.door.ask(method, address, body, one.access)

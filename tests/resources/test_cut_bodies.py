@@ -117,3 +117,43 @@ def test_unreadable_chunks_are_refused(service: tuple[Service, Path]) -> None:
         status, _ = talk(running.port, head + rest)
         assert status == 0 or 400 <= status < 500
     assert users(file) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (400, b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: x\r\n\r\n"),
+        (400, b"nonsense\r\n\r\n"),
+        (414, b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: x\r\n" % number for number in range(200)) + b"\r\n"),
+    ],
+)
+def test_what_the_server_refuses_by_itself_has_the_shape_of_every_error(
+    service: tuple[Service, Path], status: int, sent: bytes, request: pytest.FixtureRequest
+) -> None:
+    running, _ = service
+    if "development" in request.node.callspec.id:
+        pytest.skip("the development server's own errors are Werkzeug's")
+    got, problem = talk(running.port, sent)
+    assert got == status
+    own = talk(running.port, HEAD.encode() + b"Content-Length: 1\r\n\r\n{")[1]
+    assert set(problem) == set(own)
+    assert problem | {"detail": "", "request_id": "", "status": 400} == own | {"detail": "", "request_id": ""}
+    assert problem["status"] == status
+    assert problem["request_id"]
+
+
+def test_a_malformed_body_without_a_token_is_unauthenticated(
+    service: tuple[Service, Path], request: pytest.FixtureRequest
+) -> None:
+    """401 wins, and of a body past the limit nothing more is read than its first 64 KiB."""
+    running, _ = service
+    head = f"PUT /profile HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    for raw in (b"{", b"[" * 70_000, b"\0"):
+        assert talk(running.port, f"{head}Content-Length: {len(raw)}\r\n\r\n".encode() + raw)[0] == 401
+    if "development" in request.node.callspec.id:
+        return  # Werkzeug reads whole chunks
+    endless = f"{head}Transfer-Encoding: chunked\r\n\r\n10001\r\n".encode() + b" " * 0x10001
+    with socket.create_connection((LOOPBACK, running.port), timeout=20) as connection:
+        connection.sendall(endless)
+        assert connection.recv(100).split()[1] == b"401"

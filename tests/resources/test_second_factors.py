@@ -151,7 +151,7 @@ def test_one_step_gives_the_same(door: Door) -> None:
         ({"mfa_token": "x", "password": PASSWORD}, {"mfa_code", "password"}),
         ({"mfa_token": "x" * 201, "mfa_code": "123456"}, {"mfa_token"}),
         ({"mfa_token": 1, "mfa_code": 123456}, {"mfa_token", "mfa_code"}),
-        ({"username": "ada", "password": PASSWORD, "mfa_code": ""}, {"mfa_code"}),
+        ({"username": "ada", "password": "", "mfa_code": ""}, {"password"}),
         ({"username": "ada", "password": PASSWORD, "totp": "123456"}, {"totp"}),
     ],
 )
