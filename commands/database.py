@@ -7,7 +7,6 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import URL
 
-import model  # noqa: F401 - its tables must be known
 from database import Base, db
 from services import mint
 

@@ -44,7 +44,7 @@ def _is_current() -> bool:
 def _packages(lock: Path) -> dict[str, str]:
     """By name, without those that are for other systems only: npm leaves them out, and out of what it has installed."""
     packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
-    return {name: package["integrity"] for name, package in packages.items() if name and "os" not in package}
+    return {name: package["integrity"] for name, package in packages.items() if name and package.get("os") is None}
 
 
 def _install(npm: str) -> None:
