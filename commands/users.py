@@ -21,6 +21,7 @@ from services import (
     notices,
     outbox,
     recovery_codes,
+    session_lists,
     sessions,
     tickets,
     totp,
@@ -49,6 +50,8 @@ def _plainly() -> Iterator[None]:
     except ValidationFailed as refused:
         said = [sentence for sentences in refused.errors.values() for sentence in sentences]
         raise click.ClickException(" ".join(said)) from refused
+    except names.Malformed as fault:
+        raise click.ClickException(str(fault)) from fault
     except Refusal as refused:
         raise click.ClickException(f"{refused.title}. {refused.detail}") from refused
 
@@ -90,7 +93,7 @@ def show(name: str) -> None:
         "roles": "user admin" if account.is_admin else "user",
         "has_password": account.password_hash is not None,
         "mfa_enabled_at": account.mfa_enabled_at,
-        "live_sessions": len(sessions.live_of(account.id)),
+        "live_sessions": len(session_lists.live_of(account.id)),
         "created_at": account.created_at,
     }
     for label, value in known.items():
@@ -103,11 +106,8 @@ def show(name: str) -> None:
 @click.option("--admin", is_flag=True, help="With the role admin.")
 def create(username: str, email: str, admin: bool) -> None:
     """Make a confirmed account without a password; a link to set one is mailed to EMAIL."""
-    try:
-        username, email = names.username(username), names.address(email)
-    except names.Malformed as fault:
-        raise click.ClickException(str(fault)) from fault
     with _plainly(), unit_of_work():
+        username, email = names.username(username), names.address(email)
         account = _made(username, email)
         if admin:
             accounts.change(account.id, {"is_admin": True})
@@ -237,10 +237,8 @@ def reset_mfa(name: str) -> None:
 def set_email(name: str, email: str) -> None:
     """Give NAME another address; the old one is told how to undo it."""
     account = account_of(name)
-    try:
+    with _plainly():
         email = names.address(email)
-    except names.Malformed as fault:
-        raise click.ClickException(str(fault)) from fault
     if email == account.email:
         raise click.ClickException("NAME has this address already.")
     with _change(account, "email_changed"):

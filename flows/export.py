@@ -4,7 +4,7 @@ import base64
 from contextlib import suppress
 from typing import Any
 
-from services import addresses, audit, devices, identities, known_devices, pictures, recovery_codes, sessions
+from services import addresses, audit, devices, identities, known_devices, pictures, recovery_codes, session_lists
 from services.sessions import SignedIn
 from services.users import Account
 
@@ -19,7 +19,7 @@ def of(signed_in: SignedIn) -> dict[str, Any]:
         "former_addresses": addresses.held_by(account.id),
         "devices_first_seen": known_devices.first_seen(account.id),
         "recovery_codes_left": recovery_codes.left(account.id),
-        "sessions": [_with_device(row) for row in sessions.all_of(account.id)],
+        "sessions": [_with_device(row) for row in session_lists.all_of(account.id)],
         "security_events": [_with_device(row) for row in audit.all_of(account.id)],
     }
 

@@ -1,16 +1,17 @@
 """Seeing where one is signed in, and ending it."""
 
 from errors import NotFound
-from services import audit, sessions
+from services import audit, session_lists, sessions
 from services.client import Client
-from services.sessions import Listed, SignedIn
+from services.session_lists import Listed
+from services.sessions import SignedIn
 
 REASON = "revoked_by_user"
 
 
 def listed(signed_in: SignedIn) -> list[Listed]:
     """One's own live sessions, the latest first."""
-    return sessions.live_of(signed_in.account.id)
+    return session_lists.live_of(signed_in.account.id)
 
 
 def end_one(signed_in: SignedIn, session_id: str, client: Client) -> None:

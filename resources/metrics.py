@@ -9,7 +9,8 @@ from extensions import settings
 from flows import service
 from resources import openapi
 from resources.contract import Access, contract
-from resources.utils import Resource, is_on_this_machine
+from resources.peers import is_on_this_machine
+from resources.utils import Resource
 
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 

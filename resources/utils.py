@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, ClassVar
 
 import flask_restful
@@ -12,19 +11,19 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from database import unit_of_work, was_refused_for_concurrency
-from errors import NotFound, Refusal, ValidationFailed
-from extensions import client_address, settings
+from errors import Refusal, ValidationFailed
+from extensions import client_address
 from flows import entry
 from resources import answers, carriage, problems, upload
 from resources.audience import FORM
 from resources.contract import Access, Body, Contract, Nothing
 from resources.fields import NEEDED
 from resources.json_gate import Incoming
+from resources.peers import refuse_outsiders
 from services.client import Client
 from services.sessions import SignedIn
 from services.tokens import ACCESS, REFRESH, Claims
 
-FORWARDED = ("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
 TRIES = 4
 """How often a call is run that the database refused for the sake of another one."""
 KINDS = {
@@ -213,31 +212,6 @@ def _shaped(outcome: BaseModel | Refusal | Response, declared: Contract) -> Resp
     if isinstance(outcome, BaseModel):
         return answers.json(outcome, declared.status)
     return outcome
-
-
-def refuse_outsiders() -> None:
-    """Development pages answer to this machine only, by the peer's address and by the name that was asked for."""
-    host = request.host.rsplit(":", 1)[0].strip("[]")
-    if not settings().development or not is_on_this_machine() or not (host == "localhost" or is_loopback(host)):
-        raise NotFound
-
-
-def is_on_this_machine() -> bool:
-    """A proxy on this machine connects from loopback too, but it says for whom."""
-    return is_loopback(peer()) and not any(name.lower().startswith(FORWARDED) for name, _ in request.headers)
-
-
-def peer() -> str:
-    """The address of whoever is connected, whatever proxies say."""
-    seen = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR", "")
-    return str(seen)
-
-
-def is_loopback(text: str) -> bool:
-    try:
-        return ip_address(text).is_loopback
-    except ValueError:
-        return False
 
 
 def asked() -> type[Resource] | None:

@@ -8,14 +8,14 @@ from ipaddress import ip_address
 from commands.doctor.findings import Findings, ok, warning
 from commands.doctor.web import is_here
 from extensions import settings
-from services import sessions
+from services import session_lists
 
 FEW = 3
 """So many accounts hardly share one private address, unless it is a proxy's."""
 
 
 def examined() -> Findings:
-    signed_in = sessions.newest_addresses()
+    signed_in = session_lists.newest_addresses()
     seen = sorted({ip for _, ip in signed_in})
     if not seen:
         yield ok("clients", "nobody has signed in lately, so no client's address is known")

@@ -50,7 +50,7 @@ MAY_READ_THE_REQUEST = {
 COMMIT_SITES = ("database.py", "engines.py", "sqlite.py", "migrations/env.py")
 SQL_THAT_COMMITS = re.compile(r"(COMMIT|BEGIN|AUTOCOMMIT)( [A-Z]+)*;?")
 LONGEST_FUNCTION = 40
-LONGEST_FILE = {"model.py": 500, "errors.py": 400, "tests": 400, "benchmarks": 400}
+LONGEST_FILE = {"model.py": 500, "errors.py": 400, "config.py": 400, "tests": 400, "benchmarks": 400}
 EMPTY_WORDS = re.compile(r"Manager|Helper|Handler|Util")
 SPELLED_BY_CHANCE = re.compile(r"b?'[A-Za-z0-9_-]{1,4}'")
 """What a token, an id or a sealed text holds often enough to be met: three letters in one of 200 sealed letters."""
