@@ -61,15 +61,14 @@ class _Text(UnicodeConverter):
         self.regex = self.regex.replace("[^/]", r"[^/\x00]")
 
 
-class _FormSessions(SecureCookieSessionInterface):
-    """What hosted forms remember. A call that has no cookie or looks at none needs nothing made ready for it."""
+class _NoSessions(SecureCookieSessionInterface):
+    """Nothing is kept in Flask's own cookie: hosted forms work without any."""
 
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return super().open_session(app, request) if "Cookie" in request.headers else self.session_class()
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        return self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if session.accessed or session.modified:
-            super().save_session(app, session, response)
+        pass
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -90,7 +89,7 @@ def _made(settings: Settings) -> Flask:
     app = _App("latchkey", root_path=str(ROOT), instance_path=str(ROOT / "instance"), static_folder=None)
     app.extensions["settings"] = settings
     app.config.from_mapping(_flask_config(settings))
-    app.session_interface = _FormSessions()
+    app.session_interface = _NoSessions()
     app.url_map.converters["string"] = _Text
     if settings.trusted_proxies:
         # No x_host: a forwarded host would end in mailed links. Proxies append addresses, but set the scheme.
@@ -110,14 +109,10 @@ def _made(settings: Settings) -> Flask:
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
-    secure = settings.over_https
     return {
         "SECRET_KEY": settings.secret_key[0],
         "SECRET_KEY_FALLBACKS": list(settings.secret_key[1:]),
         "WTF_CSRF_SECRET_KEY": settings.wtf_csrf_secret_key[0],
-        "SESSION_COOKIE_NAME": settings.cookie_name(),
-        "SESSION_COOKIE_SECURE": secure,
-        "SESSION_COOKIE_SAMESITE": "Lax",
         "MAX_CONTENT_LENGTH": MOST_BYTES,
         "MAX_FORM_PARTS": 20,
         "SQLALCHEMY_DATABASE_URI": settings.sqlalchemy_database_uri,

@@ -79,7 +79,7 @@ class Settings(BaseModel):
     )
     worker_seconds: int = Field(86400, ge=60, description="a production worker gives way to a fresh one after as many seconds")
 
-    secret_key: Ring = Field((), description="signs the hosted pages' cookie; 32 bytes or more")
+    secret_key: Ring = Field((), description="Flask's own key; no cookie is signed with it at present; 32 bytes or more")
     wtf_csrf_secret_key: Ring = Field((), description="signs the hosted pages' forms; 32 bytes or more")
     jwt_secret_key: Ring = Field((), description="signs tokens; a ring: the first signs, all verify")
     password_pepper: Ring = Field((), description="keys the pre-hash of passwords; a ring: the first hashes, all verify")
@@ -243,10 +243,9 @@ class Settings(BaseModel):
     def over_https(self) -> bool:
         return self.address.startswith("https://")
 
-    def cookie_name(self, what: str = "") -> str:
+    def cookie_name(self, what: str) -> str:
         """Over https a name that no other host and no plain connection can set (RFC 6265bis §4.1.3.2)."""
-        name = f"{self.cookie_prefix}_{what}" if what else self.cookie_prefix
-        return f"__Host-{name}" if self.over_https else name
+        return f"{'__Host-' if self.over_https else ''}{self.cookie_prefix}_{what}"
 
     @property
     def takes_headers(self) -> bool:
