@@ -1,0 +1,199 @@
+"""Faults that a recovery once had, or could have: each put into the running service by hand, for the machine to find."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from database import rows, unit_of_work
+from model import User
+from services import addresses, clock, erasure, identities, letters, lockout, outbox, sessions, tickets, totp, users
+from services.users import Account
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def a_change_of_address_voids_notices(patch: pytest.MonkeyPatch) -> None:
+    _after(patch, addresses, "move", lambda account, *_: tickets.void(account.id, tickets.NOT_ME))
+
+
+def a_deletion_voids_undo_links(patch: pytest.MonkeyPatch) -> None:
+    _after(patch, lockout, "close", lambda account: tickets.void(account.id, tickets.UNDO_EMAIL))
+
+
+def a_deletion_voids_notices(patch: pytest.MonkeyPatch) -> None:
+    _after(patch, lockout, "close", lambda account: tickets.void(account.id, tickets.NOT_ME))
+
+
+def a_deletion_is_told_to_the_present_address_only(patch: pytest.MonkeyPatch) -> None:
+    def close(account: Account, close: Any = lockout.close) -> None:
+        with pytest.MonkeyPatch.context() as here:
+            here.setattr(addresses, "held_of", lambda user_id: [])
+            close(account)
+
+    patch.setattr(lockout, "close", close)
+
+
+def a_closed_account_stays_closed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(users, "reopen", lambda user_id: False)
+
+
+def what_came_a_week_before_the_use_is_kept(patch: pytest.MonkeyPatch) -> None:
+    _with_cut_off(patch, lambda since: clock.now() - lockout.PROBATION)
+
+
+def what_came_before_the_event_is_kept(patch: pytest.MonkeyPatch) -> None:
+    _with_cut_off(patch, lambda since: since + lockout.PROBATION)
+
+
+def identities_are_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(identities, "unlink_since", lambda user_id, since: None)
+
+
+def a_factor_is_kept(patch: pytest.MonkeyPatch) -> None:
+    _inside_recovery(patch, totp, "disable", lambda user_id: False)
+
+
+def the_password_is_kept(patch: pytest.MonkeyPatch) -> None:
+    _inside_recovery(patch, users, "set_hash", lambda user_id, password_hash: None)
+
+
+def sessions_are_kept(patch: pytest.MonkeyPatch) -> None:
+    _inside_recovery(patch, sessions, "end_all", lambda user_id, reason, **_: 0)
+
+
+def links_to_given_up_addresses_are_honored(patch: pytest.MonkeyPatch) -> None:
+    """Also those that were written late."""
+    patch.setattr(addresses, "had_at", lambda account, email, moment: True)
+
+
+def the_address_between_stays_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(addresses, "forget", lambda user_id, since: True)
+
+
+def a_wanted_address_survives_closing(patch: pytest.MonkeyPatch) -> None:
+    def close(account: Account, close: Any = lockout.close) -> None:
+        with pytest.MonkeyPatch.context() as here:
+            here.setattr(addresses, "want", lambda user_id, email: None)
+            close(account)
+
+    patch.setattr(lockout, "close", close)
+
+
+def a_closed_account_is_moved(patch: pytest.MonkeyPatch) -> None:
+    """It was not looked at whether the account is open, and what was wanted survived."""
+    a_wanted_address_survives_closing(patch)
+
+    def move(account: Account, email: str, move: Any = addresses.move) -> bool:
+        closed = users.reopen(account.id)
+        moved: bool = move(account, email)
+        if closed:
+            users.close(account.id)
+        return moved
+
+    patch.setattr(addresses, "move", move)
+
+
+def an_ordered_reset_finds_its_account(patch: pytest.MonkeyPatch) -> None:
+    """Looked up when it is asked for, and written to where that was, however late."""
+
+    def order(kind: str, order: Any = outbox.order, **about: str) -> None:
+        owner = users.owner_of(about["email"]) if kind == letters.RESET else None
+        order(kind, **about, **({"user_id": owner.id} if owner else {}))
+
+    def written(order: dict[str, str], written: Any = letters.WRITERS[letters.RESET]) -> Any:
+        if "user_id" not in order:
+            return written(order)
+        link = letters._link("reset-password", tickets.issue(tickets.RESET, order["user_id"], 1800))
+        return letters._rendered(order["email"], "reset", 1800, username="ada", link=link, minutes=30)
+
+    patch.setattr(outbox, "order", order)
+    patch.setitem(letters.WRITERS, letters.RESET, written)
+
+
+def reset_links_are_kept(patch: pytest.MonkeyPatch) -> None:
+    _kept(patch, tickets.RESET)
+
+
+def exchange_codes_are_kept(patch: pytest.MonkeyPatch) -> None:
+    _kept(patch, tickets.EXCHANGE)
+
+
+def half_a_sign_in_is_kept(patch: pytest.MonkeyPatch) -> None:
+    _kept(patch, tickets.SIGN_IN)
+
+
+def erasure_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    def erase_due() -> int:
+        with pytest.MonkeyPatch.context() as here:
+            here.setattr(addresses, "held_of", lambda user_id: [])
+            for row in rows(select(User.id).where(User.deleted_at <= erasure._over(), User.erased_at.is_(None))):
+                with unit_of_work():
+                    erasure.erase(row.id)
+        return 0
+
+    patch.setattr(erasure, "erase_due", erase_due)
+
+
+PLANTS: tuple[Plant, ...] = (
+    a_change_of_address_voids_notices,
+    a_deletion_voids_undo_links,
+    a_deletion_voids_notices,
+    a_deletion_is_told_to_the_present_address_only,
+    a_closed_account_stays_closed,
+    what_came_a_week_before_the_use_is_kept,
+    what_came_before_the_event_is_kept,
+    identities_are_kept,
+    a_factor_is_kept,
+    the_password_is_kept,
+    sessions_are_kept,
+    links_to_given_up_addresses_are_honored,
+    the_address_between_stays_held,
+    a_wanted_address_survives_closing,
+    a_closed_account_is_moved,
+    an_ordered_reset_finds_its_account,
+    reset_links_are_kept,
+    exchange_codes_are_kept,
+    half_a_sign_in_is_kept,
+    erasure_does_not_wait,
+)
+
+
+def _after(patch: pytest.MonkeyPatch, module: Any, name: str, more: Callable[..., object]) -> None:
+    done = getattr(module, name)
+
+    def followed(*given: Any) -> Any:
+        outcome = done(*given)
+        more(*given)
+        return outcome
+
+    patch.setattr(module, name, followed)
+
+
+def _inside_recovery(patch: pytest.MonkeyPatch, module: Any, name: str, instead: Callable[..., object]) -> None:
+    """The function does something else while a recovery link is redeemed."""
+
+    def recover(*given: Any, recover: Any = lockout.recover) -> None:
+        with pytest.MonkeyPatch.context() as here:
+            here.setattr(module, name, instead)
+            recover(*given)
+
+    patch.setattr(lockout, "recover", recover)
+
+
+def _with_cut_off(patch: pytest.MonkeyPatch, moved: Callable[[datetime], datetime]) -> None:
+    def removed(account: Account, since: datetime, removed: Any = lockout._remove_newer) -> None:
+        removed(account, moved(since))
+
+    patch.setattr(lockout, "_remove_newer", removed)
+
+
+def _kept(patch: pytest.MonkeyPatch, purpose: str) -> None:
+    """Nothing makes a secret of this kind void."""
+
+    def void(user_id: str, *purposes: str, void: Any = tickets.void) -> None:
+        void(user_id, *(one for one in purposes if one != purpose))
+
+    patch.setattr(tickets, "void", void)
