@@ -5,11 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from database import rows, unit_of_work
-from model import User
-from services import addresses, clock, erasure, identities, letters, lockout, outbox, sessions, tickets, totp, users
+from services import addresses, clock, identities, lockout, tickets, totp, users
 from services.users import Account
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -60,57 +57,9 @@ def the_password_is_kept(patch: pytest.MonkeyPatch) -> None:
     _inside_recovery(patch, users, "set_hash", lambda user_id, password_hash: None)
 
 
-def sessions_are_kept(patch: pytest.MonkeyPatch) -> None:
-    _inside_recovery(patch, sessions, "end_all", lambda user_id, reason, **_: 0)
-
-
 def links_to_given_up_addresses_are_honored(patch: pytest.MonkeyPatch) -> None:
     """Also those that were written late."""
     patch.setattr(addresses, "had_at", lambda account, email, moment: True)
-
-
-def the_address_between_stays_held(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(addresses, "forget", lambda user_id, since: True)
-
-
-def a_wanted_address_survives_closing(patch: pytest.MonkeyPatch) -> None:
-    def close(account: Account, close: Any = lockout.close) -> None:
-        with pytest.MonkeyPatch.context() as here:
-            here.setattr(addresses, "want", lambda user_id, email: None)
-            close(account)
-
-    patch.setattr(lockout, "close", close)
-
-
-def a_closed_account_is_moved(patch: pytest.MonkeyPatch) -> None:
-    """It was not looked at whether the account is open, and what was wanted survived."""
-    a_wanted_address_survives_closing(patch)
-
-    def move(account: Account, email: str, move: Any = addresses.move) -> bool:
-        closed = users.reopen(account.id)
-        moved: bool = move(account, email)
-        if closed:
-            users.close(account.id)
-        return moved
-
-    patch.setattr(addresses, "move", move)
-
-
-def an_ordered_reset_finds_its_account(patch: pytest.MonkeyPatch) -> None:
-    """Looked up when it is asked for, and written to where that was, however late."""
-
-    def order(kind: str, order: Any = outbox.order, **about: str) -> None:
-        owner = users.owner_of(about["email"]) if kind == letters.RESET else None
-        order(kind, **about, **({"user_id": owner.id} if owner else {}))
-
-    def written(order: dict[str, str], written: Any = letters.WRITERS[letters.RESET]) -> Any:
-        if "user_id" not in order:
-            return written(order)
-        link = letters._link("reset-password", tickets.issue(tickets.RESET, order["user_id"], 1800))
-        return letters._rendered(order["email"], "reset", 1800, username="ada", link=link, minutes=30)
-
-    patch.setattr(outbox, "order", order)
-    patch.setitem(letters.WRITERS, letters.RESET, written)
 
 
 def reset_links_are_kept(patch: pytest.MonkeyPatch) -> None:
@@ -125,18 +74,6 @@ def half_a_sign_in_is_kept(patch: pytest.MonkeyPatch) -> None:
     _kept(patch, tickets.SIGN_IN)
 
 
-def erasure_does_not_wait(patch: pytest.MonkeyPatch) -> None:
-    def erase_due() -> int:
-        with pytest.MonkeyPatch.context() as here:
-            here.setattr(addresses, "held_of", lambda user_id: [])
-            for row in rows(select(User.id).where(User.deleted_at <= erasure._over(), User.erased_at.is_(None))):
-                with unit_of_work():
-                    erasure.erase(row.id)
-        return 0
-
-    patch.setattr(erasure, "erase_due", erase_due)
-
-
 PLANTS: tuple[Plant, ...] = (
     a_change_of_address_voids_notices,
     a_deletion_voids_undo_links,
@@ -148,16 +85,10 @@ PLANTS: tuple[Plant, ...] = (
     identities_are_kept,
     a_factor_is_kept,
     the_password_is_kept,
-    sessions_are_kept,
     links_to_given_up_addresses_are_honored,
-    the_address_between_stays_held,
-    a_wanted_address_survives_closing,
-    a_closed_account_is_moved,
-    an_ordered_reset_finds_its_account,
     reset_links_are_kept,
     exchange_codes_are_kept,
     half_a_sign_in_is_kept,
-    erasure_does_not_wait,
 )
 
 
