@@ -96,7 +96,8 @@ def _reset(order: dict[str, str]) -> Written | None:
     seconds = settings().reset_seconds
     tickets.void(account.id, tickets.RESET)
     link = _link("reset-password", tickets.issue(tickets.RESET, account.id, seconds))
-    return _rendered(account.email, "reset", seconds, username=account.username, link=link, minutes=max(1, seconds // 60))
+    about = {"username": account.username, "link": link, "minutes": max(1, seconds // 60)}
+    return _rendered(account.email, "reset", seconds, bound=order.get("bound"), **about)
 
 
 def _login_code(order: dict[str, str]) -> Written | None:
