@@ -60,7 +60,7 @@ class Confirm(Resource):
 
     @contract(answer=LookAnswer, refuses=REFUSALS, media=("text/html",))
     def get(self, token: str) -> Confirmable | TokenAnswer | Message | Refusal | Response:
-        """What the link confirms; changes nothing, unless CONFIRM_BY_LINK_ALONE lets an API client's GET confirm."""
+        """Say what the link confirms. Changes nothing, unless CONFIRM_BY_LINK_ALONE lets an API client's GET confirm."""
         if is_api_client(request) and not email_confirmation.needs_proof():
             return self._answer(self._confirm(token, ConfirmBody()))
         link = email_confirmation.look(token)
@@ -70,7 +70,7 @@ class Confirm(Resource):
 
     @contract(body=ConfirmBody, answer=ConfirmAnswer, refuses=REFUSALS, media=("text/html",), form=True)
     def post(self, body: ConfirmBody | None, token: str) -> TokenAnswer | Message | Refusal | Response:
-        """Confirm an address by the link and a proof: password, `signup_token`, or an access token of the account."""
+        """Confirm an address by the link and a proof. That is password, `signup_token`, or an access token of the account."""
         if body is None or not is_api_client(request):
             return self._submitted(token)
         return self._answer(self._confirm(token, body))
