@@ -64,6 +64,8 @@ def test_exactly_the_sensitive_routes_of_the_contract_are_sensitive() -> None:
         "/send-otp",
         "/verify-otp",
         "/reauthenticate",
+        "/auth/link",
+        "/auth/link/code",
     }
 
 
