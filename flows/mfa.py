@@ -59,6 +59,7 @@ def renew_codes(signed_in: SignedIn, code: str, client: Client) -> list[str] | R
     if isinstance(checked, Refusal):
         return checked
     audit.record("recovery_codes_renewed", client, user_id=signed_in.account.id, session_id=signed_in.session_id)
+    notices.tell("recovery_codes_renewed", signed_in.account, client)
     return recovery_codes.renew(signed_in.account.id)
 
 

@@ -66,7 +66,10 @@ def step_up(signed_in: SignedIn, code: str, client: Client, mfa_code: str | None
     if ticket_id is None:
         audit.record("code_failed", client, user_id=account_id, session_id=signed_in.session_id)
         raise InvalidOtp
-    outcome = sign_ins.step_up(signed_in, ("email",), client, mfa_code)
+    try:
+        outcome = sign_ins.step_up(signed_in, ("email",), client, mfa_code)
+    except InvalidCredentials as error:  # the account was changed meanwhile
+        raise InvalidOtp from error
     if isinstance(outcome, Grant):
         attempts.clear(attempts.STEP_UP_CODE, signed_in.session_id)
         if not tickets.use_up(ticket_id):

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from errors import InvalidToken, NotFound, ReauthenticationRequired, Refusal
+from errors import InvalidCredentials, InvalidToken, NotFound, ReauthenticationRequired, Refusal
 from services import factors, identities, provider_links, providers, sign_ins, tickets
 from services.client import Client
 from services.provider_links import ExternalLogin
@@ -45,7 +45,10 @@ def finish(code: str, signed_in: SignedIn, client: Client, mfa_code: str | None 
     if login.auth_time is None or login.auth_time < since:
         providers.refused(login.provider, "it did not ask the person to sign in again")
         raise ReauthenticationRequired(factors.step_ups(account))
-    outcome = sign_ins.step_up(signed_in, ("fed",), client, mfa_code)
+    try:
+        outcome = sign_ins.step_up(signed_in, ("fed",), client, mfa_code)
+    except InvalidCredentials as error:  # the account was changed meanwhile
+        raise InvalidToken from error
     if isinstance(outcome, Grant) and not (provider_links.admit(account, login, client) and tickets.use_up(ticket.id)):
         raise InvalidToken
     return outcome

@@ -22,6 +22,10 @@ NOTICES = {
         "a recovery code was used",
         "A recovery code was used in place of the authenticator app. Codes left: {left}.",
     ),
+    "recovery_codes_renewed": (
+        "new recovery codes were made",
+        "A new set of recovery codes was made. The old ones no longer work.",
+    ),
     "recovery_codes_low": (
         "few recovery codes are left",
         "Only {left} recovery codes are left. Make a new set while you can sign in.",

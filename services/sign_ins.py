@@ -43,6 +43,7 @@ def proceed(
     if account.mfa_enabled_at is None:
         return _open(account, amr, client, external)
     if mfa_code is None:
+        _require_unchanged(account)  # else its ticket would outlive a change that makes all others void
         audit.record("sign_in_wants_factor", client, user_id=account.id)
         return MfaRequired(factors.of(account), _half_finished(account, amr, external))
     more = factors.check(account, mfa_code, client)
@@ -56,7 +57,7 @@ def resume(mfa_token: str, mfa_code: str, client: Client) -> Grant | Refusal:
     except InvalidToken as error:
         raise TokenInvalid(FINISHED) from error
     account = users.get(pending.user_id)
-    if account is None:
+    if account is None or account.mfa_enabled_at is None:  # nothing would be left to be proved
         raise TokenInvalid(FINISHED)
     amr, external = _proved(pending)
     try:
@@ -85,15 +86,20 @@ def _proved(pending: Found) -> tuple[tuple[str, ...], ExternalLogin | None]:
 def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code: str | None = None) -> Grant | Refusal:
     """The live session of somebody who has proved `amr` anew; where a second factor is on, that is wanted too.
 
-    Returns MfaRequired, InvalidMfaCode, TooManyAttempts; raises SessionEnded.
+    Returns MfaRequired, InvalidMfaCode, TooManyAttempts; raises SessionEnded, and InvalidCredentials where password, factor or
+    account were changed while this was judged.
     """
     account = signed_in.account
     if account.mfa_enabled_at is None:
+        _require_unchanged(account)
         return sessions.step_up(signed_in, amr, client)
     if mfa_code is None:
         return MfaRequired(factors.of(account))
     more = factors.check(account, mfa_code, client)
-    return more if isinstance(more, Refusal) else sessions.step_up(signed_in, _together(amr, more), client)
+    if isinstance(more, Refusal):
+        return more
+    _require_unchanged(account)
+    return sessions.step_up(signed_in, _together(amr, more), client)
 
 
 def _together(amr: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,11 +115,16 @@ def _closed(account: Account) -> Refusal | None:
 
 def _open(account: Account, amr: tuple[str, ...], client: Client, external: ExternalLogin | None) -> Grant:
     """Raises InvalidCredentials where password, factor, account or identity were changed while this sign-in was judged."""
-    if not users.is_unchanged(account):
-        raise InvalidCredentials
+    _require_unchanged(account)
     if external and not provider_links.admit(account, external, client):
         raise InvalidCredentials
     grant = sessions.open_for(account, amr, client, external.auth_time if external else None)
     sessions.end_presented(client)  # ASVS 7.2.4
     notices.tell("new_device", account, client)
     return grant
+
+
+def _require_unchanged(account: Account) -> None:
+    """Locks the account. What was judged by it while it was another one proves nothing."""
+    if not users.is_unchanged(account):
+        raise InvalidCredentials

@@ -6,7 +6,7 @@ import pytest
 
 from database import unit_of_work
 from errors import InvalidCredentials
-from services import sign_ins, users
+from services import sessions, sign_ins, tokens, users
 from services.client import Client
 from services.users import Account
 from tests import mailed
@@ -72,3 +72,42 @@ def test_what_a_sign_in_is_not_judged_by_may_change(house: House) -> None:
     with unit_of_work():
         sign_ins.proceed(judged, ("pwd",), CLIENT)
     assert len(mailed.written()["sessions"]) == 2
+
+
+@pytest.mark.parametrize("change", [_password, mailed.move, _not_me])
+def test_a_sign_in_judged_before_a_change_wants_no_factor_after_it(house: House, change: Change) -> None:
+    """Its ticket would be made after the change has voided all others, and carry the old password on."""
+    house.account()
+    access, _ = house.tokens()
+    mailed.turn_mfa_on(house, access)
+    judged = _judged(house)
+    change(house, access)
+    before = mailed.written()
+    with pytest.raises(InvalidCredentials), unit_of_work():
+        sign_ins.proceed(judged, ("pwd",), CLIENT)
+    assert mailed.written() == before
+
+
+def test_a_second_step_opens_nothing_once_the_factor_is_gone(house: House) -> None:
+    """Else any code would do: the first step's password alone would open the session."""
+    house.account()
+    access, _ = house.tokens()
+    _, codes = mailed.turn_mfa_on(house, access)
+    mfa_token = house.login().get_json()["mfa_token"]
+    assert house.ask("DELETE", "/mfa", {"mfa_code": codes[0]}, access).status_code == 200
+    before = mailed.written()
+    answer = house.post("/login", {"mfa_token": mfa_token, "mfa_code": "000000"})
+    assert (answer.status_code, mailed.code_of(answer)) == (401, "token_invalid")
+    assert mailed.written() == before
+
+
+@pytest.mark.parametrize("change", [_password, mailed.turn_mfa_on])
+def test_a_step_up_judged_before_a_change_proves_nothing_after_it(house: House, change: Change) -> None:
+    house.account()
+    access, _ = house.tokens()
+    signed_in = sessions.check(tokens.read(access, tokens.ACCESS))
+    change(house, access)
+    before = mailed.written()
+    with pytest.raises(InvalidCredentials), unit_of_work():
+        sign_ins.step_up(signed_in, ("pwd",), CLIENT)
+    assert mailed.written() == before
