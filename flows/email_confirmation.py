@@ -105,6 +105,7 @@ def _act(ticket: Found, account: Account, client: Client) -> None:
     if ticket.purpose == tickets.CHANGE_EMAIL:
         _change(account, ticket.about, client)
     elif addresses.prove(account):
+        tickets.void(account.id, tickets.SIGN_UP)
         audit.record("email_confirmed", client, user_id=account.id)
     else:
         raise InvalidToken

@@ -94,6 +94,12 @@ class Query(Body):
 
     model_config = ConfigDict(strict=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_texts(cls, given: Any) -> Any:
+        """No form sends these: a parameter without a value is a mistake."""
+        return given
+
 
 @dataclass(frozen=True)
 class Contract:

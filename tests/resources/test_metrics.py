@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 import jobs
 from database import db
+from edge import UNMATCHED
 from resources.routes import ROUTES
 from services.metrics import METRICS
 from tests.parts.scrape import Scrape
@@ -80,11 +81,11 @@ def test_answers_are_counted_by_rule_and_never_by_path(door: Door) -> None:
         return after.value(name, **labels) - before.value(name, **labels)
 
     assert more("latchkey_requests_total", route="/confirm/<string:token>", method="GET") == 2
-    assert more("latchkey_requests_total", route="-", method="other", status="404") == 1
-    assert more("latchkey_requests_total", route="-", method="other", status="405") == 2
+    assert more("latchkey_requests_total", route=UNMATCHED, method="other", status="404") == 1
+    assert more("latchkey_requests_total", route=UNMATCHED, method="other", status="405") == 2
     assert more("latchkey_refusals_total", code="method_not_allowed") == 2
     assert "secret" not in after.text
-    assert {labels["route"] for labels in after.labels("latchkey_requests_total")} <= {*ROUTES, "-"}
+    assert {labels["route"] for labels in after.labels("latchkey_requests_total")} <= {*ROUTES, UNMATCHED}
 
 
 def test_a_histogram_counts_every_answer_once(door: Door) -> None:

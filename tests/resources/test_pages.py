@@ -193,7 +193,7 @@ def test_a_call_without_a_page_answers_a_browser_with_a_problem(door: Door) -> N
         assert code_of(door.ask(method, path, headers=BROWSER))
 
 
-@pytest.mark.parametrize("token", ["x", "x" * 3000, "%00", "%ff", "..", "'", "<b>", "%0d%0aX: y", "{{7*7}}"])
+@pytest.mark.parametrize("token", ["x", "x" * 3000, "%01", "%ff", "..", "'", "<b>", "%0d%0aX: y", "{{7*7}}"])
 def test_an_odd_link_is_just_a_bad_one(door: Door, token: str) -> None:
     for method in ("GET", "POST"):
         answer = door.ask(method, f"/confirm/{token}", headers={"Accept": "application/json"})

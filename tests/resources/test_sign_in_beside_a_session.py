@@ -142,7 +142,7 @@ def bad_tokens(door: Door) -> dict[str, str]:
 
 
 def test_no_token_makes_a_sign_in_fail_and_a_bad_one_ends_nothing(build: Build, realm: Realm) -> None:
-    door = build(FRONTEND_URL=PAGE, **settings_of(realm.discovery_url))
+    door = build(FRONTEND_URL=PAGE, OIDC_TRUSTED_FOR="google:example.org", **settings_of(realm.discovery_url))
     door.account()
     for name, token in bad_tokens(door).items():
         before = [row["id"] for row in door.rows("sessions") if row["ended_at"] is None]

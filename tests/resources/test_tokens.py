@@ -135,7 +135,6 @@ REFRESH_FORGERIES: dict[str, Forge] = {
     "an access token's aud": claiming(aud="latchkey"),
     "an access token's typ and aud": typed("at+jwt", aud="latchkey"),
     "type access": claiming(type="access"),
-    "type access, as one would look": typed("at+jwt", aud="latchkey", type="access"),
     "the former typ, the new aud": typed("JWT"),
     "the new typ, the former aud": typed("rt+jwt", aud="latchkey"),
     "an aud beneath": claiming(aud="latchkey/refresh/refresh"),
@@ -187,6 +186,16 @@ def test_a_forged_token_is_refused_and_the_real_one_still_works(ada: tuple[Door,
     for method, path in (("GET", "/profile"), ("POST", "/logout")):
         refused_as_invalid(door.ask(method, path, token=forged))
     assert door.get("/profile", access).status_code == 200
+    assert door.post("/refresh", token=refresh).status_code == 200
+
+
+def test_a_refresh_token_made_to_look_like_an_access_token_is_older_than_its_session(ada: tuple[Door, str, str]) -> None:
+    """Access tokens of a provider's sign-in may say no `auth_time`; one of a session that has one is of before a step-up."""
+    door, _, refresh = ada
+    forged = typed("at+jwt", aud="latchkey", type="access")(*parts(refresh))
+    for method, path in (("POST", "/refresh"), ("GET", "/profile")):
+        answer = door.ask(method, path, token=forged)
+        assert (answer.status_code, code_of(answer) in ("token_invalid", "token_expired")) == (401, True)
     assert door.post("/refresh", token=refresh).status_code == 200
 
 
