@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import SessionEnded
-from services import audit, identities, letters, names, notices, outbox, pictures, tickets, users
+from services import addresses, attempts, audit, identities, letters, names, notices, outbox, pictures, tickets, users
 from services.client import Client
 from services.sessions import SignedIn
 from services.users import Account
@@ -29,9 +29,12 @@ def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> Sign
     """Writes the given fields, all or nothing, and returns how the profile now looks.
 
     A new `email` becomes the account's only by the link that is mailed there. Raises UsernameTaken, and for the picture,
-    which is drawn before anything is written, InvalidImage, PayloadTooLarge, Busy, SessionEnded.
+    which is drawn before anything is written, InvalidImage, PayloadTooLarge, Busy, SessionEnded. Raises TooManyAttempts after
+    ten requests for a new address in a row, until an hour has passed: each of them mails somebody.
     """
     account, written = signed_in.account, dict(changes)
+    if (wanted := written.get("email")) is not None and not addresses.is_of(account, wanted):
+        attempts.claim(attempts.ADDRESS_CHANGE, users.aim(account))
     if "profile_picture" in written:
         written["picture"] = _picture(account, written.pop("profile_picture"))
     if (email := written.pop("email", None)) is not None:

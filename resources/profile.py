@@ -63,7 +63,7 @@ class Profile(Resource):
     @contract(
         body=ProfileBody,
         answer=answers.Profile,
-        refuses=(UsernameTaken, ReauthenticationRequired, InvalidImage, Busy),
+        refuses=(UsernameTaken, ReauthenticationRequired, InvalidImage, TooManyAttempts, Busy),
         upload="profile_picture",
     )
     def put(self, body: ProfileBody) -> answers.Profile:

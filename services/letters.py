@@ -132,7 +132,8 @@ def _account_deleted(order: dict[str, str]) -> Written | None:
     account = users.get(order["user_id"])
     if account is None or account.deleted_at is None or _moment(order) < account.deleted_at:
         return None
-    return _deleted(account, order.get("email", account.email))
+    to = order.get("email", account.email)
+    return _deleted(account, to) if addresses.had_at(account, to, account.deleted_at) else None
 
 
 def _deleted(account: Account, email: str | None = None) -> Written:

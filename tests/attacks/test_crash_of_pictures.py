@@ -26,7 +26,7 @@ from tests.people import PASSWORD
 
 pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).resolve().parents[2]
-MOST = 70
+MOST = 100
 """Accounts, each for one boundary: more than there are."""
 NEW = base64.b64encode(images.jpeg()).decode()
 

@@ -58,11 +58,13 @@ class Town:
     def people(self, prefix: str, count: int) -> list[Owner]:
         """So many accounts, each signed in."""
         owners = [Owner(f"{prefix}{number}", f"{prefix}{number}@example.org") for number in range(count)]
+        tokens = {}
         for answer in self.each(owners, lambda owner: doors.sign_up(self.doors[0], owner.name, owner.email)):
             assert answer.status == 201, answer.raw
+            tokens[answer.json["username"]] = {"signup_token": answer.json["signup_token"]}
         self.settle()
         links = {owner.name: self.link(owner.email, "/confirm/") for owner in owners}
-        for answer in self.each(owners, lambda owner: call(self.doors[0], "POST", links[owner.name])):
+        for answer in self.each(owners, lambda owner: call(self.doors[0], "POST", links[owner.name], tokens[owner.name])):
             assert answer.status == 200
         self.each(owners, self.sign_in)
         return owners

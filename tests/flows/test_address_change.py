@@ -228,3 +228,17 @@ def test_codes_and_half_finished_sign_ins_of_the_old_address_are_void(house: Hou
     body = {"email": NEW, "otp_code": otp, "password": "correct-horse-battery"}
     assert code_of(house.post("/verify-otp", body)) == "invalid_otp"
     assert mailed.written() == before
+
+
+def test_an_account_mails_ten_strangers_at_most_before_an_hour_has_passed(house: House, access: str) -> None:
+    """One free account must not become a way to send mail to anybody, nor fill the queue for everybody."""
+    answers = [house.put("/profile", {"email": f"stranger{number}@example.org"}, access) for number in range(13)]
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 3
+    assert code_of(answers[-1]) == "too_many_attempts"
+    assert int(answers[-1].headers["Retry-After"]) > 3000
+    house.deliver()
+    assert len({mail.recipients for mail in house.mail_server.messages if "stranger" in mail.recipients[0]}) <= 10
+    assert house.put("/profile", {"email": ADA}, access).status_code == 200, "one's own address cancels all the same"
+    with time_machine.travel(clock.now() + timedelta(hours=1, seconds=5)):
+        again, _ = house.tokens()
+        assert house.put("/profile", {"email": "stranger@example.org"}, again).status_code == 200

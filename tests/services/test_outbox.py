@@ -167,7 +167,8 @@ def test_a_person_gets_at_most_five_confirmation_mails_an_hour(house: House) -> 
 
 
 def test_a_mail_names_both_forms_and_carries_no_header_of_the_sender(house: House) -> None:
-    house.sign_up(first_name="Evelina\r\nBcc: eve@example.org", last_name="http://evil.example")
+    assert house.sign_up(first_name="Evelina\r\nBcc: eve@example.org", last_name="http://evil.example").status_code == 422
+    house.sign_up(first_name="Evelina Bcc: eve@example.org", last_name="http://evil.example")
     (mail,) = house.mail_to("ada@example.org")
     assert mail.recipients == ("ada@example.org",)
     assert mail.message["Bcc"] is None
