@@ -15,6 +15,7 @@ account away cannot void the owner's links, and loses their own with the address
 from datetime import datetime, timedelta
 
 from errors import InvalidToken
+from extensions import settings
 from services import addresses, audit, identities, letters, notices, outbox, recovery_codes, sessions, tickets, totp, users
 from services.client import Client
 from services.tickets import Found
@@ -32,10 +33,14 @@ def shut_out(user_id: str, reason: str, *, but: str | None = None) -> None:
 
 
 def close(account: Account) -> None:
-    """Deletes the account; a link that brings it back goes to its address and to those that it had until lately."""
-    moment = users.close(account.id)
+    """Deletes the account; a link that brings it back goes to its address and to those that it had until lately.
+
+    None where it is erased at once: `ACCOUNT_ERASE_SECONDS` is 0, and no former address is waited for.
+    """
+    moment, held = users.close(account.id), addresses.held_of(account.id)
     shut_out(account.id, "account_deleted")
-    for email in (account.email, *addresses.held_of(account.id)):
+    told = (account.email, *held) if held or settings().account_erase_seconds else ()
+    for email in told:
         outbox.order(letters.ACCOUNT_DELETED, user_id=account.id, email=email, moment=moment.isoformat())
 
 

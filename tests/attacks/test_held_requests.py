@@ -67,7 +67,7 @@ class Scene:
         moved = f"moved-{self.owner.email}"
         self.ask("PUT", "/profile", {"email": moved}, self.other)
         self.town.settle()
-        self.ask("POST", self.town.link(moved, "/confirm/"))
+        self.ask("POST", self.town.link(moved, "/confirm/"), None, self.other)
         self.town.settle()
         return self.ask("POST", self.town.link(self.owner.email, "/undo/"))
 
@@ -112,7 +112,13 @@ def town(
 
 def halves(name: str, token: str) -> tuple[bytes, bytes]:
     """Head and one byte; of a large body, all but the last byte, so that the call is judged before the rest comes."""
-    method, path = name.partition(",")[0].replace("<string:provider>", "google").replace("<string:session_id>", "x").split()
+    method, path = (
+        name.partition(",")[0]
+        .replace("<string:provider>", "google")
+        .replace("<string:session_id>", "x")
+        .replace("<string:token>", "x" * 43)
+        .split()
+    )
     raw = json.dumps(BODIES.get(name, {})).encode()
     head = f"{method} {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(raw)}\r\n\r\n"
