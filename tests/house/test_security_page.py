@@ -11,6 +11,7 @@ import engines
 import logs
 from config import ROOT, SECRETS, Settings
 from database import Base
+from edge import A_YEAR, CAUTIONS
 from resources import json_gate
 from resources.answers import TokenAnswer
 from resources.contract import Access
@@ -202,3 +203,47 @@ def test_the_page_says_how_sessions_here_and_at_a_provider_end() -> None:
     said = section("Providers", "security.md")
     assert "Signing out at the provider does not end sessions here" in said
     assert {"INACTIVITY_SECONDS", "SESSION_MAX_SECONDS"} <= quoted(said)
+
+
+def test_the_risky_components_are_packages_of_ours() -> None:
+    said = re.search(r"Risky components: (.*)", section("Costly functions"), re.DOTALL)
+    packages = (ROOT / "requirements.txt").read_text(encoding="utf-8").lower()
+    assert said
+    for name in ("Pillow", "Authlib", "joserfc", "ua-parser", "zxcvbn"):
+        assert name in said[1]
+        assert f"\n{name.lower()}==" in packages
+
+
+def test_the_page_names_the_browser_features_that_are_relied_on() -> None:
+    said = section("What browsers need")
+    sent = {name for _, (name, _) in CAUTIONS}
+    known = {
+        "nosniff": "X-Content-Type-Options",
+        "CSP": "Content-Security-Policy",
+        "CORP": "Cross-Origin-Resource-Policy",
+    }
+    assert all(word in said and name in sent for word, name in known.items())
+    assert all(word in said for word in ("`__Host-`", "`SameSite`", "COOP", "HSTS", "Web Locks"))
+
+
+def test_the_days_to_patch_are_given_for_each_severity() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8").split("## Time to patch")[1]
+    rows = re.findall(r"^\| (\w+)[^|]*\| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert [severity for severity, *_ in rows] == ["critical", "high", "medium", "low"]
+    assert all(list(map(int, days)) == sorted(map(int, days)) for days in zip(*(row[1:] for row in rows), strict=True))
+
+
+def test_pages_use_living_technology_only() -> None:
+    pages = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("examples/spa/**/*.html"), *ROOT.glob("examples/spa/**/*.js")]
+    dead = re.compile(
+        r"<(object|embed|applet|marquee|frameset|frame|keygen)\b|document\.write|XMLHttpRequest|ActiveX"
+    )
+    assert len(pages) > 20
+    assert [page.name for page in pages if dead.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_the_page_on_production_tells_how_to_preload_hsts() -> None:
+    said = (ROOT / "docs" / "production.md").read_text(encoding="utf-8").split("**HTTPS.**")[1].split("\n\n")[0]
+    assert A_YEAR == 365 * 86400
+    assert "HSTS for a year" in said
+    assert "hstspreload.org" in said

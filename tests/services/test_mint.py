@@ -1,5 +1,6 @@
 """What is made by chance: each thing in its alphabet and with its bits."""
 
+import multiprocessing
 import re
 from collections.abc import Callable
 
@@ -36,3 +37,13 @@ def test_each_generator_keeps_its_form_and_uses_its_whole_alphabet(what: str) ->
 
 def test_a_fraction_lies_between_0_and_1() -> None:
     assert all(0 <= mint.fraction() < 1 for _ in range(SAMPLES))
+
+
+def test_processes_that_were_forked_together_make_different_secrets() -> None:
+    with multiprocessing.get_context("fork").Pool(4) as processes:
+        made = processes.map(_secrets, range(8), chunksize=2)
+    assert len({secret for some in made for secret in some}) == 8 * 50
+
+
+def _secrets(_: int) -> list[str]:
+    return [mint.secret() for _ in range(50)]
