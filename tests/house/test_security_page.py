@@ -235,9 +235,7 @@ def test_the_days_to_patch_are_given_for_each_severity() -> None:
 
 def test_pages_use_living_technology_only() -> None:
     pages = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("examples/spa/**/*.html"), *ROOT.glob("examples/spa/**/*.js")]
-    dead = re.compile(
-        r"<(object|embed|applet|marquee|frameset|frame|keygen)\b|document\.write|XMLHttpRequest|ActiveX"
-    )
+    dead = re.compile(r"<(object|embed|applet|marquee|frameset|frame|keygen)\b|document\.write|XMLHttpRequest|ActiveX")
     assert len(pages) > 20
     assert [page.name for page in pages if dead.search(page.read_text(encoding="utf-8"))] == []
 
