@@ -3,6 +3,7 @@
 import multiprocessing
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -40,10 +41,16 @@ def test_a_fraction_lies_between_0_and_1() -> None:
 
 
 def test_processes_that_were_forked_together_make_different_secrets() -> None:
-    with multiprocessing.get_context("fork").Pool(4) as processes:
-        made = processes.map(_secrets, range(8), chunksize=2)
-    assert len({secret for some in made for secret in some}) == 8 * 50
+    context = multiprocessing.get_context("fork")
+    made = context.SimpleQueue()
+    processes = [context.Process(target=_tell, args=(made,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    told = [made.get() for _ in processes]
+    for process in processes:
+        process.join()
+    assert len({secret for some in told for secret in some}) == 4 * 20
 
 
-def _secrets(_: int) -> list[str]:
-    return [mint.secret() for _ in range(50)]
+def _tell(made: Any) -> None:
+    made.put([mint.secret() for _ in range(20)])
