@@ -29,6 +29,14 @@ RUFF = {
     "a swallowed fault": ("flows/auth.py", "try:\n    sign_in\nexcept Exception:\n    pass", "BLE001"),
     "print": ("services/users.py", "print('here')", "T201"),
     "a shell": ("services/users.py", "import subprocess\nsubprocess.call('ls', shell=True)", "S60"),
+    "eval": ("resources/auth.py", "eval(input())", "S307"),
+    "exec": ("resources/auth.py", "exec(input())", "S102"),
+    "pickle": ("services/numbers.py", "import pickle\npickle.loads(b'')", "S301"),
+    "marshal": ("services/numbers.py", "import marshal\nmarshal.loads(b'')", "S302"),
+    "MD5": ("services/keys.py", "hashlib.md5(b'')", "S324"),
+    "SHA-1": ("services/keys.py", "hashlib.sha1(b'')", "S324"),
+    "ECB": ("services/vault.py", "from cryptography.hazmat.primitives.ciphers.modes import ECB\nMODE = ECB()", "S305"),
+    "ARC4": ("services/vault.py", "from cryptography.hazmat.primitives.ciphers.algorithms import ARC4\nARC4(b'')", "S304"),
 }
 STOREYS = "The storeys: nothing imports upward"
 APART = "Flows never import flows"

@@ -6,6 +6,7 @@ import re
 from gunicorn.config import Keepalive
 
 from config import Settings
+from edge import A_YEAR, CAUTIONS
 from resources.json_gate import MOST_BYTES
 from resources.problems import BY_CODE
 from tests.house.sources import ROOT
@@ -35,3 +36,11 @@ def test_its_problem_documents_are_the_services_own() -> None:
         assert (document["title"], document["status"]) == (refusal.title, refusal.status)
         assert document["type"] == f"$latchkey_address/problems/{refusal.code}"
         assert set(document) == {"type", "title", "status", "detail", "code", "request_id"}
+
+
+def test_what_nginx_answers_itself_has_the_cautions_of_the_service() -> None:
+    sent = dict(re.findall(r'add_header ([\w-]+) "?(.+?)"? always;', CONF))
+    for name, value in (pair for _, pair in CAUTIONS):
+        assert sent[name] == value
+    assert sent["Strict-Transport-Security"] == "$latchkey_hsts"
+    assert f'on "max-age={A_YEAR}; includeSubDomains";' in CONF

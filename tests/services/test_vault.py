@@ -80,3 +80,10 @@ def test_the_first_key_seals_and_every_key_of_the_ring_opens() -> None:
         assert vault.reveal("letter", "row", new) == 2
         with pytest.raises(vault.VaultRefused):
             vault.reveal("letter", "row", old)
+
+
+@pytest.mark.usefixtures("inside")
+def test_no_two_ciphertexts_have_the_same_nonce() -> None:
+    sealed = [vault.seal("letter", "one", "the same") for _ in range(2000)]
+    nonces = {base64.urlsafe_b64decode(text)[9:25] for text in sealed}  # after version and time, 16 bytes
+    assert len(nonces) == 2000

@@ -1,0 +1,84 @@
+"""Texts that callers choose, headers included, are data wherever they come out: in mails, answers and log lines."""
+
+from collections.abc import Callable
+from logging import StreamHandler, getLogger
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+
+import pytest
+
+from tests.people import PASSWORD
+from tests.resources.conftest import Door, heard_log
+
+MARKUP = "<img src=x onerror=a>/1.0"
+TEMPLATE = "{{7*7}}{%x%}${7*7}/1.0"
+FORMAT = "%s%d{0.__class__}/1.0"
+LINE_BREAKS = ("\r", "\n", "\x1b[2J", "\x85", "\u2028", "\u2029")
+FORGED = "FORGED ERROR line"
+
+
+def notice_of_a_new_device(door: Door, agent: str) -> tuple[str, str]:
+    """Text and HTML of the mail about a sign-in by this user agent."""
+    door.account()
+    body = {"username": "ada", "password": PASSWORD}
+    assert door.post("/login", body, headers={"User-Agent": "Known/1.0"}).status_code == 200
+    assert door.post("/login", body, headers={"User-Agent": agent}).status_code == 200
+    mail = door.mail_to("ada@example.org")[-1]
+    return mail.text, mail.html
+
+
+def test_markup_in_a_user_agent_is_escaped_in_the_mail(door: Door) -> None:
+    text, html = notice_of_a_new_device(door, MARKUP)
+    assert "<img src=x onerror=a>" in text
+    assert "&lt;img src=x onerror=a&gt;" in html
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize("agent", [TEMPLATE, FORMAT])
+def test_no_text_is_a_template_or_a_format(door: Door, agent: str) -> None:
+    text, _ = notice_of_a_new_device(door, agent)
+    assert agent.partition("/")[0] in text
+
+
+def test_a_device_is_named_by_few_printable_characters(door: Door) -> None:
+    agent = "\x1b[2J\u2028" + "A" * 1000
+    door.account()
+    body = {"username": "ada", "password": PASSWORD}
+    answer = door.post("/login", body, environ_overrides={"HTTP_USER_AGENT": agent.encode().decode("latin-1")})
+    (session,) = door.get("/sessions", answer.get_json()["access_token"]).get_json()
+    assert session["user_agent"].isprintable()
+    assert len(session["user_agent"]) == 400
+    assert len(session["device"]) <= 60
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_header_and_no_field_makes_a_line_in_the_log(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    door = build(LOG_FORMAT=form, LOG_LEVEL="INFO")
+    log = heard_log(monkeypatch)
+    headers = ("USER_AGENT", "X_REQUEST_ID", "REFERER", "X_FORWARDED_FOR", "ORIGIN", "ACCEPT", "COOKIE", "TRACEPARENT")
+    calls = 0
+    for sign in LINE_BREAKS:
+        text = f"a{sign}{FORGED}"
+        raw = {f"HTTP_{name}": text.encode().decode("latin-1") for name in headers}
+        for path in ("/login", "/forgot-password", "/send-otp"):
+            door.post(path, {"username": text, "email": text, "password": text}, environ_overrides=raw)
+            calls += 1
+        door.get("/problems/busy", environ_overrides=raw | {"REQUEST_METHOD": "GET"})
+        calls += 1
+    lines = log.getvalue().splitlines()
+    print(f"\n{calls} calls, {len(lines)} lines")
+    assert len(lines) == calls
+    assert FORGED not in log.getvalue()
+
+
+def test_the_log_goes_to_the_console_and_the_named_file_only(build: Callable[..., Door], tmp_path: Path) -> None:
+    file = tmp_path / "only.log"
+    build(LOG_FILE=str(file))
+    ours = [handler for handler in getLogger().handlers if getattr(handler, "is_latchkey", False)]
+    assert [isinstance(handler, WatchedFileHandler) for handler in ours] == [False, True]
+    assert all(isinstance(handler, StreamHandler) for handler in ours)
+    assert Path(ours[1].baseFilename) == file  # type: ignore[attr-defined]
+    others = [name for name, logger in getLogger().manager.loggerDict.items() if getattr(logger, "handlers", None)]
+    assert [name for name in others if name.startswith(("latchkey", "services", "flows", "resources"))] == []
