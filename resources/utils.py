@@ -167,6 +167,12 @@ def calling_session() -> str | None:
     return found.signed_in.session_id if isinstance(found, Presented) else None
 
 
+def caller_id() -> str | None:
+    """The account whose live session made this call, as far as that was looked at."""
+    found = request.environ.get(PRESENTED)
+    return found.signed_in.account.id if isinstance(found, Presented) else None
+
+
 def _judged(access: Access) -> Presented | Refusal | None:
     if access not in KINDS or (access in TOKEN_OR_NONE and not carriage.is_offered(*KINDS[access])):
         return None
