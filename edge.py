@@ -15,8 +15,8 @@ from errors import HttpsRequired, RateLimited
 from resources import pages
 from resources.audience import is_api_client
 from resources.contract import Contract
-from resources.utils import Resource, asked, calling_session
-from services import metrics, mint
+from resources.utils import Resource, asked, caller_id, calling_session
+from services import metrics, mint, names
 from services.rate_limits import RouteLimits
 
 if TYPE_CHECKING:
@@ -96,7 +96,10 @@ def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) 
     """The log line, and what Prometheus counts. The rule, not the path: a path may hold a link's secret."""
     method, rule = asked_for.method, asked_for.url_rule.rule if asked_for.url_rule else UNMATCHED
     told = {"method": method, "rule": rule, "status": status, "duration_ms": round(seconds * 1000, 1), "code": refusal}
-    log.info("%s %s %d in %.0f ms", method, rule, status, seconds * 1000, extra=told)
+    told |= {"network": _network() if refusal else None, "user_id": caller_id() if refusal else None}
+    whose = f" by {told['user_id']}" if told["user_id"] else ""
+    why = f": {refusal} from {told['network']}{whose}" if refusal else ""
+    log.info("%s %s %d in %.0f ms%s", method, rule, status, seconds * 1000, why, extra=told)
     known = method if method in getattr(asked(), "methods", ()) else "other"
     metrics.add("latchkey_requests_total", known, rule, str(status))
     metrics.observe("latchkey_request_duration_seconds", known, rule, seconds=seconds)
@@ -104,6 +107,11 @@ def _tell(asked_for: Request, status: int, seconds: float, refusal: str | None) 
         metrics.add("latchkey_refusals_total", refusal)
     if SIGN_INS.get(rule) == method:
         metrics.add("latchkey_sign_ins_total", rule, refusal or ("success" if status == 200 else "sent_on"))
+
+
+def _network() -> str:
+    """Where a refused call came from, as the log says it: a network, since the log outlives what is kept of addresses."""
+    return names.network(extensions.client_address()) or "unknown"
 
 
 class Frame:

@@ -1,12 +1,26 @@
 """Who acts on the command line, and on whom."""
 
+import os
+import pwd
+
 import click
 
 from services import users
 from services.client import Client
 from services.users import Account
 
-OPERATOR = Client("", "command line")
+
+def user_of_the_system() -> str:
+    """The operating system's user, and who became that one by sudo."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under an id that has no name
+        user = str(os.getuid())
+    caller = os.environ.get("SUDO_USER", "")
+    return f"{caller} as {user}" if caller and caller.isprintable() else user
+
+
+OPERATOR = Client("", "command line", operator=user_of_the_system())
 
 
 def account_of(name: str) -> Account:

@@ -15,11 +15,11 @@ def sign_in(name: str, password: str, client: Client, mfa_code: str | None = Non
     with hashing.turn():  # first of all, so that a refusal costs next to nothing
         account = users.named(name)
         kept = account.password_hash if account else None
-        attempts.claim(attempts.PASSWORD, *users.aims(name, account))
+        attempts.claim(attempts.PASSWORD, client, account, *users.aims(name, account))
         right = passwords.matches(kept, password)
         renewed = passwords.renewed(kept, password) if right else None
     if account is None or not right:
-        audit.record("sign_in_failed", client, user_id=account.id if account else None)
+        audit.record("sign_in_failed", client, user_id=account.id if account else None, method="pwd")
         raise InvalidCredentials
     outcome = sign_ins.proceed(account, ("pwd",), client, mfa_code)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))

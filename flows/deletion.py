@@ -27,10 +27,10 @@ def _check(signed_in: SignedIn, password: str | None, client: Client) -> None:
     if password is None:
         raise ValidationFailed({"password": ["This field is needed."]})
     with hashing.turn():
-        attempts.claim(attempts.PASSWORD, users.aim(account))
+        attempts.claim(attempts.PASSWORD, client, account, users.aim(account))
         right = passwords.matches(account.password_hash, password)
     if not right:
-        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
+        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id, method="pwd")
         raise InvalidCredentials("This is not your password.")
     if not users.is_unchanged(account):
         raise InvalidCredentials("Your account was changed a moment ago.")

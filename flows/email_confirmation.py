@@ -94,10 +94,10 @@ def _is_own(signed_in: SignedIn | None, ticket: Found) -> bool:
 def _check_password(password: str, account: Account, client: Client) -> None:
     """Counted where every guess at this account's password is."""
     with hashing.turn():
-        attempts.claim(attempts.PASSWORD, users.aim(account))
+        attempts.claim(attempts.PASSWORD, client, account, users.aim(account))
         right = passwords.matches(account.password_hash, password)
     if not right:
-        audit.record("sign_in_failed", client, user_id=account.id)
+        audit.record("sign_in_failed", client, user_id=account.id, method="pwd")
         raise InvalidCredentials("This is not the password of this account.")
 
 

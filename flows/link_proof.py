@@ -19,10 +19,10 @@ def by_password(link_token: str, password: str, browser: str | None, client: Cli
     """Signs in and links. Raises InvalidToken, TooManyAttempts, InvalidCredentials; returns what `sign_ins` wants."""
     waiting, account = _waiting(link_token, browser)
     with hashing.turn():
-        attempts.claim(attempts.PASSWORD, users.aim(account))
+        attempts.claim(attempts.PASSWORD, client, account, users.aim(account))
         right = passwords.matches(account.password_hash, password)
     if not right:
-        audit.record("sign_in_failed", client, user_id=account.id)
+        audit.record("sign_in_failed", client, user_id=account.id, method="pwd")
         raise InvalidCredentials("This is not the password of the account.")
     outcome = _complete(waiting, account, "pwd", client)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))
@@ -32,10 +32,10 @@ def by_password(link_token: str, password: str, browser: str | None, client: Cli
 def by_code(link_token: str, code: str, browser: str | None, client: Client) -> Grant | Refusal:
     """Signs in and links. Raises InvalidToken, TooManyAttempts, InvalidOtp; returns what `sign_ins` wants."""
     waiting, account = _waiting(link_token, browser)
-    attempts.claim(attempts.LINK_CODE, users.aim(account))
+    attempts.claim(attempts.LINK_CODE, client, account, users.aim(account))
     ticket_id = tickets.find_code(tickets.LINK_CODE, account.id, code, waiting.id)
     if ticket_id is None:
-        audit.record("code_failed", client, user_id=account.id)
+        audit.record("code_failed", client, user_id=account.id, method="email")
         raise InvalidOtp
     outcome = _complete(waiting, account, "email", client)
     attempts.clear(attempts.LINK_CODE, users.aim(account))

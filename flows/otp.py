@@ -26,13 +26,14 @@ def sign_in(email: str, code: str, password: str | None, client: Client, mfa_cod
     """
     account = users.named(email)
     aims = users.aims(email, account)
-    right = _is_right(account, aims, password)
+    shown = ("email",) if password is None else ("pwd", "email")
+    right = _is_right(account, aims, password, client)
     ticket_id = tickets.find_code(tickets.LOGIN_CODE, account.id if account else "", code)
     if account is None or not right or ticket_id is None:
-        audit.record("sign_in_failed", client, user_id=account.id if account else None)
+        audit.record("sign_in_failed", client, user_id=account.id if account else None, method=audit.methods(shown))
         raise InvalidOtp
     try:
-        outcome = sign_ins.proceed(account, ("email",) if password is None else ("pwd", "email"), client, mfa_code)
+        outcome = sign_ins.proceed(account, shown, client, mfa_code)
     except InvalidCredentials as error:  # the account was changed meanwhile
         raise InvalidOtp from error
     _clear(users.all_aims(account), password is not None)
@@ -41,14 +42,14 @@ def sign_in(email: str, code: str, password: str | None, client: Client, mfa_cod
     return outcome
 
 
-def _is_right(account: Account | None, aims: tuple[str, ...], password: str | None) -> bool:
+def _is_right(account: Account | None, aims: tuple[str, ...], password: str | None, client: Client) -> bool:
     """Counts the guess at the code, and where a password came, the guess at that; whether that is right."""
     if password is None:
-        attempts.claim(attempts.LOGIN_CODE, *aims)
+        attempts.claim(attempts.LOGIN_CODE, client, account, *aims)
         return True
     with hashing.turn():
-        attempts.claim(attempts.LOGIN_CODE, *aims)
-        attempts.claim(attempts.PASSWORD, *aims)
+        attempts.claim(attempts.LOGIN_CODE, client, account, *aims)
+        attempts.claim(attempts.PASSWORD, client, account, *aims)
         return passwords.matches(account.password_hash if account else None, password)
 
 
@@ -60,11 +61,11 @@ def _clear(aims: tuple[str, ...], with_password: bool) -> None:
 
 def step_up(signed_in: SignedIn, code: str, client: Client, mfa_code: str | None = None) -> Grant | Refusal:
     """Proves a signed-in person anew. Raises InvalidOtp, TooManyAttempts; returns what `sign_ins.step_up` does."""
-    attempts.claim(attempts.STEP_UP_CODE, signed_in.session_id)
+    attempts.claim(attempts.STEP_UP_CODE, client, signed_in.account, signed_in.session_id)
     account_id = signed_in.account.id
     ticket_id = tickets.find_code(tickets.STEP_UP_CODE, account_id, code, signed_in.session_id)
     if ticket_id is None:
-        audit.record("code_failed", client, user_id=account_id, session_id=signed_in.session_id)
+        audit.record("code_failed", client, user_id=account_id, session_id=signed_in.session_id, method="email")
         raise InvalidOtp
     try:
         outcome = sign_ins.step_up(signed_in, ("email",), client, mfa_code)

@@ -15,10 +15,10 @@ def change(signed_in: SignedIn, current: str, new: str, client: Client) -> None:
     if account.password_hash is None:
         raise PasswordNotSet
     with hashing.turn():
-        attempts.claim(attempts.PASSWORD, users.aim(account))
+        attempts.claim(attempts.PASSWORD, client, account, users.aim(account))
         right = passwords.matches(account.password_hash, current)
     if not right:
-        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
+        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id, method="pwd")
         raise InvalidCredentials("This is not your present password.")
     passwords.refuse_weak(new, *users.own_words(account), field="new_password")
     if not users.replace_hash(account, passwords.hashed(new)):

@@ -34,7 +34,7 @@ def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> Sign
     """
     account, written = signed_in.account, dict(changes)
     if (wanted := written.get("email")) is not None and not addresses.is_of(account, wanted):
-        attempts.claim(attempts.ADDRESS_CHANGE, users.aim(account))
+        attempts.claim(attempts.ADDRESS_CHANGE, client, account, users.aim(account))
     if "profile_picture" in written:
         written["picture"] = _picture(account, written.pop("profile_picture"))
     if (email := written.pop("email", None)) is not None:

@@ -13,10 +13,10 @@ def by_password(signed_in: SignedIn, password: str, client: Client, mfa_code: st
     if account.password_hash is None:
         raise PasswordNotSet
     with hashing.turn():
-        attempts.claim(attempts.PASSWORD, users.aim(account))
+        attempts.claim(attempts.PASSWORD, client, account, users.aim(account))
         right = passwords.matches(account.password_hash, password)
     if not right:
-        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id)
+        audit.record("reauthentication_failed", client, user_id=account.id, session_id=signed_in.session_id, method="pwd")
         raise InvalidCredentials("This is not your password.")
     outcome = sign_ins.step_up(signed_in, ("pwd",), client, mfa_code)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account))

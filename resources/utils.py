@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import flask_restful
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
@@ -75,7 +75,7 @@ class Resource(flask_restful.Resource):
     def client(self) -> Client:
         # Both come from outside: a proxy may forward any text as address, and a header may hold control characters.
         agent = "".join(letter for letter in request.user_agent.string if letter.isprintable())
-        return Client(client_address(), agent[:400], carriage.presented())
+        return Client(client_address(), agent[:400], carriage.presented(), g.get("request_id", ""))
 
     def dispatch_request(self, **path: str) -> Response:
         """Runs the method in a unit of work; runs it again where the database refused it for the sake of another."""
@@ -165,6 +165,12 @@ def calling_session() -> str | None:
     name = request.method.lower()
     found = presented(resource.access_of(name if hasattr(resource, name) else "get"))
     return found.signed_in.session_id if isinstance(found, Presented) else None
+
+
+def caller_id() -> str | None:
+    """The account whose live session made this call, as far as that was looked at."""
+    found = request.environ.get(PRESENTED)
+    return found.signed_in.account.id if isinstance(found, Presented) else None
 
 
 def _judged(access: Access) -> Presented | Refusal | None:

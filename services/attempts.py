@@ -16,7 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from database import changed, rows, transaction_apart
 from errors import TooManyAttempts
 from model import Attempt
-from services import clock, keys
+from services import audit, clock, keys
+from services.client import Client
+from services.users import Account
 
 FREE = 5
 FIRST_WAIT, LONGEST_WAIT = 30, 3600
@@ -28,9 +30,13 @@ WAITS = {FREE + turn: min(FIRST_WAIT * 2**turn, LONGEST_WAIT) for turn in range(
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """What is guessed at. `most` guesses are the end: until it is lifted, or until `window` seconds passed without one."""
+    """What is guessed at. `most` guesses are the end: until it is lifted, or until `window` seconds passed without one.
+
+    `method`: as audit facts call it.
+    """
 
     name: str
+    method: str
     most: int | None
     waits: bool = True
     window: int | None = None
@@ -38,27 +44,43 @@ class Factor:
 
 STOP = 100
 """NIST SP 800-63B-4 §3.2.2: no more than 100 consecutive failures."""
-PASSWORD = Factor("password", most=STOP)
-TOTP = Factor("totp", most=STOP)
-RECOVERY_CODE = Factor("recovery code", most=None)
-LOGIN_CODE = Factor("login code", most=5, waits=False, window=3600)
-STEP_UP_CODE = Factor("step-up code", most=5, waits=False)
-LINK_CODE = Factor("link code", most=5, waits=False, window=3600)
-ADDRESS_CHANGE = Factor("address change", most=10, waits=False, window=3600)
+PASSWORD = Factor("password", "pwd", most=STOP)
+TOTP = Factor("totp", "otp", most=STOP)
+RECOVERY_CODE = Factor("recovery code", "recovery_code", most=None)
+LOGIN_CODE = Factor("login code", "email", most=5, waits=False, window=3600)
+STEP_UP_CODE = Factor("step-up code", "email", most=5, waits=False)
+LINK_CODE = Factor("link code", "email", most=5, waits=False, window=3600)
+ADDRESS_CHANGE = Factor("address change", "email_change", most=10, waits=False, window=3600)
 """No guess, but counted like one: each request mails somebody who may be a stranger."""
 LIFTED_BY_OPERATOR = (PASSWORD, TOTP, RECOVERY_CODE, LOGIN_CODE, LINK_CODE, ADDRESS_CHANGE)
 
 
-def claim(factor: Factor, *whom: str) -> None:
-    """Counts one guess at all of these, or refuses it for the sake of one. Raises TooManyAttempts."""
+def claim(factor: Factor, client: Client, account: Account | None, *whom: str) -> None:
+    """Counts one guess at all of these, or refuses it for the sake of one. Raises TooManyAttempts.
+
+    `account`: whose fact a refusal leaves; the last of `whom` stands for it, or for the name that has none.
+    """
     spellings = sorted(_spellings(factor, one) for one in whom)
     for subject, *older in spellings:
         _make_row(subject, older)
     now, subjects = clock.now(), [subject for subject, *_ in spellings]
-    with transaction_apart() as connection:
-        for subject in subjects:
-            if connection.execute(_counted(factor, subject, now)).rowcount != 1:
-                raise TooManyAttempts(_seconds_left(factor, subject, now))
+    try:
+        with transaction_apart() as connection:
+            for subject in subjects:
+                if connection.execute(_counted(factor, subject, now)).rowcount != 1:
+                    raise TooManyAttempts(_seconds_left(factor, subject, now))
+    except TooManyAttempts:
+        _record_wait(factor, client, account, whom[-1])
+        raise
+
+
+def _record_wait(factor: Factor, client: Client, account: Account | None, whom: str) -> None:
+    """One fact for each wait, however many guesses come in it: until it ends, no guess is counted, and `last_at` stays."""
+    subject = _spellings(factor, whom)[0]
+    for row in rows(select(Attempt.last_at).where(Attempt.subject == subject)):
+        occasion = f"{subject} {row.last_at.isoformat()}"
+        user_id = account.id if account else None
+        audit.record_once(occasion, "too_many_attempts", client, user_id=user_id, method=factor.method)
 
 
 def clear(factor: Factor, *whom: str) -> None:

@@ -1,12 +1,17 @@
 """The record of what happened to an account, and its owner's view of it."""
 
+import hashlib
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy.exc import IntegrityError
 
-from database import db, note, rows
+from database import db, note, rows, transaction_apart
 from errors import ValidationFailed
 from model import AuditFact
 from services import clock, mint
@@ -22,6 +27,7 @@ Kind = Literal[
     "sign_in_refused",
     "sign_in_wants_factor",
     "code_failed",
+    "too_many_attempts",
     "reauthenticated",
     "reauthentication_failed",
     # Sessions
@@ -57,7 +63,10 @@ Kind = Literal[
     "everybody_signed_out",
 ]
 """What can happen; clients are told to tolerate kinds that they do not know, so the list may grow."""
-OF_REFUSALS = ("sign_in_failed", "sign_in_refused", "sign_in_wants_factor", "code_failed", "reauthentication_failed")
+OF_REFUSALS = (
+    *("sign_in_failed", "sign_in_refused", "sign_in_wants_factor"),
+    *("code_failed", "reauthentication_failed", "too_many_attempts"),
+)
 """Kept although the call is refused. All others tell of what was done, and are undone with it."""
 UNKNOWN_EVENT = "Give the id of one of your own events: `next` of the page before holds it."
 
@@ -75,21 +84,44 @@ class Event:
 
 def record(kind: Kind, client: Client, *, user_id: str | None = None, session_id: str | None = None, **details: str) -> None:
     """Notes a fact in the caller's unit of work; one of a refusal outlives it. `details`: nothing secret or personal."""
-    fact = AuditFact(
-        id=mint.identifier(),
-        time=clock.now(),
-        kind=kind,
-        user_id=user_id,
-        session_id=session_id,
-        ip=client.ip,
-        ip_shortened=False,
-        user_agent=client.user_agent,
-        details=details,
-    )
+    fact = AuditFact(**_values(mint.identifier(), kind, client, user_id, details), session_id=session_id)
     if kind in OF_REFUSALS:
         note(fact)
     else:
         db.session.add(fact)
+
+
+def record_once(occasion: str, kind: Kind, client: Client, *, user_id: str | None = None, **details: str) -> None:
+    """Keeps a fact at once, in a transaction of its own; does nothing where one of this kind and occasion is kept.
+
+    The fact's id is derived from both, so the database refuses a second one, also of two calls at the same time.
+    """
+    digest = hashlib.sha256(f"{kind}:{occasion}".encode()).digest()
+    fact_id = str(uuid.UUID(bytes=digest[:16], version=4))
+    if rows(select(AuditFact.id).where(AuditFact.id == fact_id)):
+        return
+    with suppress(IntegrityError), transaction_apart() as connection:
+        connection.execute(insert(AuditFact).values(_values(fact_id, kind, client, user_id, details)))
+
+
+def methods(amr: Iterable[str]) -> str:
+    """How somebody proved who they are, as facts say it: `amr`, with a recovery code by its name in place of `mfa`."""
+    words = tuple(amr)
+    proofs = [word for word in words if word != "mfa"]
+    return " ".join([*proofs, "recovery_code"] if "mfa" in words and "otp" not in words else proofs)
+
+
+def _values(fact_id: str, kind: Kind, client: Client, user_id: str | None, details: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": fact_id,
+        "time": clock.now(),
+        "kind": kind,
+        "user_id": user_id,
+        "ip": client.ip,
+        "ip_shortened": False,
+        "user_agent": client.user_agent,
+        "details": details | client.identifiers(),
+    }
 
 
 def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event], str | None]:

@@ -37,8 +37,9 @@ def check(account: Account, code: str, client: Client) -> tuple[str, ...] | Refu
     returned, so that the caller decides what is kept beside them.
     """
     is_totp = totp.CODE.fullmatch(code)
+    factor = attempts.TOTP if is_totp else attempts.RECOVERY_CODE
     try:
-        attempts.claim(attempts.TOTP if is_totp else attempts.RECOVERY_CODE, users.aim(account))
+        attempts.claim(factor, client, account, users.aim(account))
     except TooManyAttempts as refused:
         return refused
     users.lock(account.id)
@@ -47,7 +48,7 @@ def check(account: Account, code: str, client: Client) -> tuple[str, ...] | Refu
         return AMR[TOTP]
     if not is_totp and recovery_codes.accept(account.id, code):
         return _recovered(account, client)
-    audit.record("code_failed", client, user_id=account.id)
+    audit.record("code_failed", client, user_id=account.id, method=factor.method)
     return InvalidMfaCode()
 
 

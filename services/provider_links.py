@@ -77,7 +77,7 @@ def require_proof(account: Account, login: ExternalLogin, browser: str | None, c
         "browser": browser and keys.fingerprint(browser),
     }
     token = tickets.issue(tickets.LINK_PROOF, account.id, PROOF_SECONDS, about=about)
-    audit.record("sign_in_refused", client, user_id=account.id, reason=LinkProofRequired.code)
+    audit.record("sign_in_refused", client, user_id=account.id, method="fed", reason=LinkProofRequired.code)
     return LinkProofRequired(factors.first(account), token)
 
 

@@ -82,7 +82,7 @@ def open_for(account: Account, amr: tuple[str, ...], client: Client, auth_time: 
         user_agent=client.user_agent,
     )
     db.session.add(session)
-    audit.record("signed_in", client, user_id=account.id, session_id=session.id, amr=session.amr)
+    audit.record("signed_in", client, user_id=account.id, session_id=session.id, method=audit.methods(amr))
     return _grant(session, account.is_admin)
 
 
@@ -144,7 +144,7 @@ def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client) -> Grant:
     row = FOUND.rows(session_id=signed_in.session_id)[0]
     if row.ended_at is not None:
         raise SessionEnded(row.end_reason)
-    audit.record("reauthenticated", client, user_id=row.user_id, session_id=row.id, amr=row.amr)
+    audit.record("reauthenticated", client, user_id=row.user_id, session_id=row.id, method=audit.methods(amr))
     return replace(_grant(row, row.users_is_admin), access_from=now)
 
 

@@ -38,13 +38,13 @@ def proceed(
     `external`: the sign-in at a provider that this one rests on. Raises InvalidCredentials, ProviderAlreadyLinked.
     """
     if refusal := _closed(account):
-        audit.record("sign_in_refused", client, user_id=account.id, reason=refusal.code)
+        audit.record("sign_in_refused", client, user_id=account.id, method=audit.methods(amr), reason=refusal.code)
         return refusal
     if account.mfa_enabled_at is None:
         return _open(account, amr, client, external)
     if mfa_code is None:
         _require_unchanged(account)  # else its ticket would outlive a change that makes all others void
-        audit.record("sign_in_wants_factor", client, user_id=account.id)
+        audit.record("sign_in_wants_factor", client, user_id=account.id, method=audit.methods(amr))
         return MfaRequired(factors.of(account), _half_finished(account, amr, external))
     more = factors.check(account, mfa_code, client)
     return more if isinstance(more, Refusal) else _open(account, _together(amr, more), client, external)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.resources.conftest import Door, heard_log
+from tests.resources.cookie_page import Page
 
 
 def test_a_request_is_one_object_with_its_rule_status_and_duration(
@@ -27,7 +28,7 @@ def test_a_request_is_one_object_with_its_rule_status_and_duration(
         == last.keys()
         == {
             *("time", "level", "logger", "request_id", "message"),
-            *("method", "rule", "status", "duration_ms", "code"),
+            *("method", "rule", "status", "duration_ms", "code", "network", "user_id"),
         }
     )
     assert (first["level"], first["logger"], first["request_id"]) == ("INFO", "latchkey", "mine")
@@ -97,3 +98,57 @@ def test_the_log_file_is_its_owners_alone_also_after_it_was_moved(build: Callabl
     finally:
         os.umask(old)
         build(LOG_FILE="")
+
+
+def test_a_refused_call_says_from_which_network_by_whom_and_under_which_request(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forged and foreign tokens, CSRF failures, spent links, limits, waits: on the request's line, and no row is made."""
+    door = build(
+        LOG_FORMAT="json", TRUSTED_PROXIES="1", JWT_TOKEN_LOCATION="headers,cookies", RATELIMIT_SENSITIVE="20 per minute"
+    )
+    door.account()
+    page = Page(door)
+    page.sign_in(X_Token_Location="cookies")
+    access, spent = door.tokens()[0], door.confirm_link()
+    log = heard_log(monkeypatch)
+    here = {"X-Forwarded-For": "203.0.113.77"}
+    before = door.counts(), len(door.rows("audit_facts"))
+    calls = {
+        "token_invalid": door.get("/profile", access[:-4] + "AAAA", headers=here),
+        "csrf_failed": page.ask("PUT", "/profile", {"first_name": "Eve"}, csrf="forged", **here),
+        "invalid_token": door.post(spent, headers=here),
+        "validation_failed": door.put("/profile", {"is_admin": True}, access, headers=here),
+    }
+    while (limited := door.post("/resend-confirmation", {}, headers=here)).status_code != 429:
+        pass
+    calls["rate_limited"] = limited
+    assert (door.counts(), len(door.rows("audit_facts"))) == before
+    said = [json.loads(line) for line in log.getvalue().splitlines()]
+    for code, answer in calls.items():
+        (line,) = [line for line in said if line["request_id"] == answer.headers["X-Request-ID"]]
+        assert (line["code"], line["network"]) == (code, "203.0.113.0/24")
+        assert line["user_id"] == (door.user()["id"] if code == "validation_failed" else None), code
+        assert f": {code} from 203.0.113.0/24" in line["message"]
+    assert "203.0.113.77" not in log.getvalue()
+
+
+def test_a_call_that_went_well_says_nothing_of_the_caller(build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch) -> None:
+    door = build(LOG_FORMAT="json")
+    door.account()
+    access, _ = door.tokens()
+    log = heard_log(monkeypatch)
+    door.get("/profile", access)
+    line = json.loads(log.getvalue().splitlines()[-1])
+    assert (line["rule"], line["network"], line["user_id"]) == ("/profile", None, None)
+    assert "127.0.0" not in log.getvalue()
+
+
+@pytest.mark.parametrize(("forwarded", "network"), [("2001:db8:1:2::3", "2001:db8:1::/48"), ("not an address\tx", "unknown")])
+def test_the_network_is_a_known_one_or_unknown(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch, forwarded: str, network: str
+) -> None:
+    door = build(LOG_FORMAT="text", TRUSTED_PROXIES="1")
+    log = heard_log(monkeypatch)
+    door.get("/profile", headers={"X-Forwarded-For": forwarded})
+    assert re.search(rf" GET /profile 401 in \d+ ms: authentication_required from {re.escape(network)}\n", log.getvalue())

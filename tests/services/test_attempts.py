@@ -11,10 +11,12 @@ from errors import TooManyAttempts
 from model import Attempt
 from services import attempts
 from services.attempts import LOGIN_CODE, PASSWORD, RECOVERY_CODE, STEP_UP_CODE, TOTP, Factor
+from services.client import Client
 from tests.conftest import SECRETS
 from tests.people import House
 from tests.resources.conftest import Door
 
+NOBODY = Client("", "")
 WAITS = [0] * 5 + [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 NEWER = "bmV3ZXItcGVwcGVyLW9mLXRoaXJ0eS10d28tYnl0ZXM="
 PEPPER = SECRETS["PASSWORD_PEPPER"]
@@ -23,7 +25,7 @@ PEPPER = SECRETS["PASSWORD_PEPPER"]
 def refused_for(factor: Factor, *whom: str) -> int:
     """How long to wait, as the refusal says; 0 where the guess was counted."""
     try:
-        attempts.claim(factor, *whom)
+        attempts.claim(factor, NOBODY, None, *whom)
     except TooManyAttempts as refusal:
         return int(refusal.headers["Retry-After"])
     return 0
@@ -121,9 +123,9 @@ def test_a_clock_that_steps_back_makes_no_window_longer(standing_clock: time_mac
 @pytest.mark.usefixtures("house")
 def test_workers_whose_clocks_differ_a_little_give_no_guess_away(standing_clock: time_machine.Traveller) -> None:
     for _ in range(6):
-        attempts.claim(PASSWORD, "account ada")
+        attempts.claim(PASSWORD, NOBODY, None, "account ada")
     for _ in range(5):
-        attempts.claim(LOGIN_CODE, "account ada")
+        attempts.claim(LOGIN_CODE, NOBODY, None, "account ada")
     standing_clock.shift(-59)
     assert refused_for(PASSWORD, "account ada") == 89
     assert refused_for(LOGIN_CODE, "account ada") == 3600
@@ -132,10 +134,10 @@ def test_workers_whose_clocks_differ_a_little_give_no_guess_away(standing_clock:
 @pytest.mark.usefixtures("house")
 def test_a_count_belongs_to_one_factor_and_one_subject(standing_clock: time_machine.Traveller) -> None:
     for _ in range(6):
-        attempts.claim(PASSWORD, "account ada")
+        attempts.claim(PASSWORD, NOBODY, None, "account ada")
     for _ in range(3):
-        attempts.claim(TOTP, "account ada")
-        attempts.claim(PASSWORD, "account eve")
+        attempts.claim(TOTP, NOBODY, None, "account ada")
+        attempts.claim(PASSWORD, NOBODY, None, "account eve")
     cleared(PASSWORD, "account eve")
     assert counts() == [0, 3, 6]
     assert refused_for(PASSWORD, "account ada") == 30
@@ -146,7 +148,7 @@ def test_a_count_belongs_to_one_factor_and_one_subject(standing_clock: time_mach
 @pytest.mark.usefixtures("house")
 def test_a_guess_at_two_is_refused_for_the_sake_of_one_and_then_counted_at_none() -> None:
     for _ in range(6):
-        attempts.claim(PASSWORD, "name ada", "account ada")
+        attempts.claim(PASSWORD, NOBODY, None, "name ada", "account ada")
     assert counts() == [6, 6]
     for other in ("name ada@example.org", "a", "z", "name ADA"):
         assert refused_for(PASSWORD, other, "account ada") > 0
@@ -157,7 +159,7 @@ def test_a_guess_at_two_is_refused_for_the_sake_of_one_and_then_counted_at_none(
 def test_a_guess_is_counted_though_the_unit_of_work_around_it_fails() -> None:
     def fails() -> None:
         with unit_of_work():
-            attempts.claim(PASSWORD, "account ada")
+            attempts.claim(PASSWORD, NOBODY, None, "account ada")
             attempts.clear(PASSWORD, "account ada")
             raise ZeroDivisionError
 
@@ -192,7 +194,7 @@ def test_counts_survive_a_restart_and_are_one_over_all_processes(build: Callable
 def test_a_new_pepper_forgives_no_guess(build: Callable[..., Door], standing_clock: time_machine.Traveller) -> None:
     with build(PASSWORD_PEPPER=PEPPER).app.app_context():
         for _ in range(7):
-            attempts.claim(PASSWORD, "account ada")
+            attempts.claim(PASSWORD, NOBODY, None, "account ada")
             standing_clock.shift(30)
     rotated = build(PASSWORD_PEPPER=f"{NEWER},{PEPPER}").app
     with rotated.app_context():
@@ -207,7 +209,7 @@ def test_a_new_pepper_forgives_no_guess(build: Callable[..., Door], standing_clo
 def test_what_is_cleared_under_a_new_pepper_does_not_come_back(build: Callable[..., Door]) -> None:
     with build(PASSWORD_PEPPER=PEPPER).app.app_context():
         for _ in range(6):
-            attempts.claim(PASSWORD, "account ada")
+            attempts.claim(PASSWORD, NOBODY, None, "account ada")
     with build(PASSWORD_PEPPER=f"{NEWER},{PEPPER}").app.app_context():
         cleared(PASSWORD, "account ada")
         assert [refused_for(PASSWORD, "account ada") for _ in range(6)] == [0] * 6
