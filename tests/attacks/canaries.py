@@ -119,7 +119,7 @@ def _moves_and_undoes(canary: Canary, access: str) -> None:
     assert call(canary.door, "PUT", "/profile", {"email": new}, access).status == 200
     confirm = canary.link("confirm", new)
     assert call(canary.door, "GET", confirm, headers=BROWSER).status == 200
-    canary.send(confirm)
+    canary.send(confirm, None, access)
     canary.send("/forgot-password", {"email": new}, wants=202)
     _reset(canary, canary.link("reset-password", new), PASSWORDS[1])
     canary.access(doors.login(canary.door, new, PASSWORDS[1]))

@@ -46,8 +46,7 @@ def door(request: pytest.FixtureRequest, smtp: dict[str, str], mail_server: Mail
 
 
 def test_an_authenticator_app_is_set_up_used_and_lost(door: Service, mail_server: MailServer) -> None:
-    doors.sign_up(door, "ada", ADA)
-    call(door, "POST", doors.path_of(mail_server.wait_to(ADA)[0].links[0]))
+    doors.account(door, mail_server, "ada")
     access = doors.login(door, "ada").json["access_token"]
     secret = _scans_the_picture(call(door, "POST", "/mfa", token=access))
     recovery_codes = _turns_it_on(door, access, secret)
