@@ -149,4 +149,5 @@ def person(browser: Browser, home: Home, **options: Any) -> Iterator[Person]:
     with browser.new_context(**options) as context:
         somebody = Person(context, home)
         yield somebody
-        assert [text for text in somebody.complaints if not re.search(r"status of (4\d\d|503)", text)] == []
+        complaints = [text for text in somebody.complaints if not re.search(r"status of (4\d\d|503)", text)]
+        assert complaints == [], complaints
