@@ -80,6 +80,7 @@ class Logout(Resource):
         """End the session of the access or refresh token."""
         auth.sign_out(self.claims, self.client)
         answer = answers.json(answers.Message(message="Signed out."))
-        # Not "cookies" or "storage": they reach other services of the domain, and the front end's own origin.
-        answer.headers["Clear-Site-Data"] = '"cache"'
+        if carriage.came_by_cookie():  # a browser that sends no cookies heeds this header with an error in its console
+            # Not "cookies" or "storage": they reach other services of the domain, and the front end's own origin.
+            answer.headers["Clear-Site-Data"] = '"cache"'
         return carriage.cleared(answer)

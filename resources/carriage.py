@@ -140,9 +140,14 @@ def _set(response: Response, kind: str, text: str, max_age: int) -> None:
     response.set_cookie(cookie_name(kind), text, max_age=max_age, path="/", secure=secure, httponly=True, samesite=samesite)
 
 
+def came_by_cookie() -> bool:
+    """Whether the call's token came as a cookie."""
+    return bool(g.get("token_by_cookie"))
+
+
 def cleared(response: Response) -> Response:
     """The same answer; where the call's token came by cookie, it takes both cookies away, unless they are not ours."""
-    if g.get("token_by_cookie"):
+    if came_by_cookie():
         for kind in (ACCESS, REFRESH):
             if not _is_foreign(request.cookies.get(cookie_name(kind), "")):
                 _set(response, kind, "", max_age=0)

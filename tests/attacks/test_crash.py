@@ -128,7 +128,7 @@ def test_a_confirmation_cut_off_by_a_crash_is_whole_or_not_at_all(
         # In one look: the server may still be at what the killed process had sent it.
         spent, owned, noted = doors.look(
             uri,
-            "SELECT (SELECT count(*) FROM tickets WHERE spent_at IS NOT NULL),"
+            "SELECT (SELECT count(*) FROM tickets WHERE purpose = 'confirm' AND spent_at IS NOT NULL),"
             " (SELECT count(*) FROM users WHERE email_confirmed_at IS NOT NULL),"
             " (SELECT count(*) FROM audit_facts WHERE kind = 'email_confirmed')",
         )[0]
