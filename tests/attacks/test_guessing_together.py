@@ -113,7 +113,8 @@ def test_mail_to_one_address_is_bounded_by_kind(town: Town) -> None:
     told = {}
     for kind, (address, part, send) in _asks(town, owners).items():
         for _ in range(2):
-            assert {answer.status for answer in town.race(send)} <= {200, 202}
+            # An account may ask for another address ten times in a row.
+            assert {answer.status for answer in town.race(send)} <= {200, 202, 429}
         town.settle()
         told[kind] = len([mail for mail in town.mails(address) if part in mail.text or part in mail.subject])
     print(f"\n[{town.kind}] 32 mails of each kind asked for at once, two workers: sent {told}")
