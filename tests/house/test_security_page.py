@@ -103,7 +103,8 @@ def test_the_guessing_table_is_the_code_s() -> None:
         "mailed code that proves an account for a link": attempts.LINK_CODE,
         "mailed step-up code": attempts.STEP_UP_CODE,
     }
-    assert len(factors) == sum(isinstance(value, attempts.Factor) for value in vars(attempts).values())
+    guesses = {value for value in vars(attempts).values() if isinstance(value, attempts.Factor)} - {attempts.ADDRESS_CHANGE}
+    assert set(factors.values()) == guesses
     waits = f"{attempts.FIRST_WAIT} s, doubling to {attempts.LONGEST_WAIT // 3600} h"
     said = table("Guessing", "security.md")
     assert [name for name, *_ in said] == list(factors)
