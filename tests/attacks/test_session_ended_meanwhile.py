@@ -14,8 +14,9 @@ import jwt
 import pytest
 from sqlalchemy import event, text
 
-from database import db
+from database import db, unit_of_work
 from resources.contract import Access
+from services import identities
 from tests.attacks.secrets_of import NEWER, Holder, holder
 from tests.attacks.test_kinds_of_token import BODIES, PROVIDER, contracts
 from tests.parts.smtp import MailServer
@@ -70,7 +71,14 @@ COMPACT = {(call, list(WAYS)[number % len(WAYS)]) for number, call in enumerate(
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, mail_server: MailServer, smtp: dict[str, str]) -> Door:
     mail_server.clear()
-    return door_with(tmp_path_factory.mktemp("meanwhile"), mail_server, smtp, SQLITE_SYNCHRONOUS="NORMAL", **PROVIDER)
+    return door_with(
+        tmp_path_factory.mktemp("meanwhile"),
+        mail_server,
+        smtp,
+        SQLITE_SYNCHRONOUS="NORMAL",
+        HASHING_CONCURRENCY="4",
+        **PROVIDER,
+    )
 
 
 def scene_of(house: Door) -> Scene:
@@ -87,8 +95,17 @@ def made(scene: Scene, method: str, path: str) -> tuple[int, str]:
     body = body_of(one) if body_of else None
     other_session = jwt.decode(scene.other, options={"verify_signature": False})["sid"]
     address = path.replace("<string:provider>", "google").replace("<string:session_id>", other_session)
+    address = address.replace("<string:token>", one.secrets["change link"])
+    if path.endswith("/reauthenticate") and "google" in address:
+        _is_linked(one)
     answer = one.door.ask(method, address, body, one.access)
     return answer.status_code, (answer.get_json(silent=True) or {}).get("code", "")
+
+
+def _is_linked(one: Holder) -> None:
+    """To the provider that the call is about; without it the call is refused before anything is written."""
+    with one.door.app.app_context(), unit_of_work():
+        identities.link(one.id, "google", "http://127.0.0.1:9", one.name)
 
 
 @contextmanager
