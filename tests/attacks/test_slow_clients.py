@@ -1,5 +1,6 @@
 """Clients that send half a request and keep the line: the service still answers everybody else. Without a proxy before it."""
 
+import http.client
 import socket
 import time
 from collections.abc import Iterator
@@ -64,6 +65,13 @@ def said(line: socket.socket) -> bytes:
     return received
 
 
+def first_answer(door: Service) -> doors.Answer:
+    """Asks again where granian closed a connection that waited beside an overdue body, as a client does."""
+    while True:
+        with suppress(http.client.RemoteDisconnected, ConnectionResetError):
+            return call(doors.connected(door, ANSWERS_WITHIN), "GET", "/healthz")
+
+
 @pytest.mark.parametrize("what", HALVES)
 def test_forty_half_sent_requests_keep_nobody_waiting_for_long(
     door: Service, what: str, request: pytest.FixtureRequest
@@ -72,8 +80,7 @@ def test_forty_half_sent_requests_keep_nobody_waiting_for_long(
         pytest.skip("by --long")
     with held(door, HALVES[what]) as lines:
         began = time.monotonic()
-        line = doors.connected(door, ANSWERS_WITHIN)
-        answer = call(line, "GET", "/healthz")
+        answer = first_answer(door)
         waited = time.monotonic() - began
         answers = [said(line) for line in lines]
         ended = time.monotonic() - began
@@ -82,4 +89,5 @@ def test_forty_half_sent_requests_keep_nobody_waiting_for_long(
     )
     assert answer.status == 200
     assert all(b" 200 " not in answer for answer in answers)
+    assert waited < ANSWERS_WITHIN
     assert ended < ANSWERS_WITHIN
