@@ -248,7 +248,9 @@ def test_bombs_are_refused_from_the_header_twenty_at_once(target: Target, name: 
         f"\n{name}: {len(bombs[name])} bytes, {AT_ONCE} at once: p99 {p99 * 1000:.0f} ms, of no pictures {plain * 1000:.0f} ms,"
         f" memory growth {grown:.0f} MiB"
     )
-    assert {answer.code for one in timed for _, answer in one} == {"invalid_image"}
+    # Of bodies over 64 KiB a worker reads two at once, and sends others away.
+    codes = {answer.code for one in timed for _, answer in one}
+    assert codes - ({"busy"} if len(bombs[name]) > 64 * 1024 else set()) == {"invalid_image"}
     assert grown <= 50
     assert p99 < max(bound, 3 * plain)
 
