@@ -249,7 +249,7 @@ def _shape(answer: Answer, email: str = "") -> str:
     """Everything that a caller sees, without what differs from call to call anyway."""
     body = answer.raw.decode()
     found = json.loads(body)
-    for own in (found.get("request_id"), found.get("username"), email):
+    for own in (found.get("request_id"), found.get("username"), found.get("signup_token"), email):
         body = body.replace(own, "…") if own else body
     headers = sorted(item for item in answer.headers.items() if item[0] not in OF_ITS_OWN | {"Content-Length"})
     return f"{answer.status} {headers} {len(answer.headers)} {body}"
