@@ -36,7 +36,8 @@ AUTH_METHODS = "token_endpoint_auth_methods_supported"
 
 
 _kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
-"""What providers published, by address of it, with the moment it was fetched."""
+"""What providers published, by address of it, with the moment it was fetched. Threads need no lock: each entry is put there
+in one step, whole, and never changed."""
 
 
 def authorization_url(chosen: Provider, state: str, errand: Errand, *, fresh: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -35,7 +34,7 @@ NONSENSE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError,
 BASIC, POST = "client_secret_basic", "client_secret_post"
 Found = TypeVar("Found")
 log = logging.getLogger(__name__)
-_askers: defaultdict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(AT_ONCE))
+_askers: dict[str, BoundedSemaphore] = {}
 
 
 class _Excess(RequestException):
@@ -138,7 +137,7 @@ def _object(response: Response) -> dict[str, Any]:
 
 def _asked(provider: Provider, ask: Callable[[], Found]) -> Found:
     """Every way in which a provider can fail is one of two answers to our caller; the log has the kind of fault."""
-    askers = _askers[provider.name]
+    askers = _askers_of(provider.name)
     if not askers.acquire(timeout=WAIT_SECONDS):
         log.warning("provider %s is not asked: %d wait for it already", provider.name, AT_ONCE)
         raise ProviderUnavailable
@@ -152,3 +151,8 @@ def _asked(provider: Provider, ask: Callable[[], Found]) -> Found:
         raise ProviderUnavailable from error
     finally:
         askers.release()
+
+
+def _askers_of(name: str) -> BoundedSemaphore:
+    """One for all threads: `setdefault` is one step, in which the first caller's stays."""
+    return _askers.setdefault(name, BoundedSemaphore(AT_ONCE))
