@@ -17,6 +17,7 @@ from setting_kinds import (
     Database,
     Headers,
     Host,
+    Limits,
     LimitStorage,
     Names,
     Origins,
@@ -191,11 +192,11 @@ class Settings(BaseModel):
     picture_max_pixels: int = Field(25000000, ge=1, description="greatest number of pixels of a picture")
 
     ratelimit_enabled: Boolean = Field(True, description="limits for each client address and route")
-    ratelimit_default: str = Field(
+    ratelimit_default: Limits = Field(
         "200 per day;50 per hour", description="limit of every route, for calls without a live session; empty: none"
     )
-    ratelimit_signed_in: str = Field("600 per minute", description="limit of each session over all routes; empty: none")
-    ratelimit_sensitive: str = Field("5 per minute", description="further limit of sensitive routes; empty: none")
+    ratelimit_signed_in: Limits = Field("600 per minute", description="limit of each session over all routes; empty: none")
+    ratelimit_sensitive: Limits = Field("5 per minute", description="further limit of sensitive routes; empty: none")
     ratelimit_storage_uri: LimitStorage = Field(
         "memory://", repr=False, description="where limits are counted; `redis://` or `rediss://`: once for all workers"
     )

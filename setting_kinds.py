@@ -22,6 +22,9 @@ NAMED = re.compile(r'("(?:[^"\\]|\\.)*"|[^"<>@]*) *<([^<>]*)>')
 """A display name, quoted or not, and an address (RFC 5322 §3.4). Without quotes it may have a comma, as people write it."""
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([^\s@,;]+)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+ONE_LIMIT = r"\s*0*[1-9][0-9]{0,9}\s*(?:/|per)\s*(?:[1-9][0-9]{0,3})?\s*(?:second|minute|hour|day|month|year)s?\s*"
+LIMITS = re.compile(rf"{ONE_LIMIT}(?:[,;|]{ONE_LIMIT})*", re.IGNORECASE)
+"""What the package `limits` reads, which takes 7 MiB, too much for the master of the workers; but no limit of nothing."""
 
 
 class Sender(NamedTuple):
@@ -165,6 +168,15 @@ def _check_place(rest: str) -> None:
         raise ValueError("has a port that is none")
 
 
+def _limits(value: object) -> object:
+    if isinstance(value, str) and value and not LIMITS.fullmatch(value):
+        raise ValueError(
+            "must be limits such as 200 per day;50 per hour, or 5 per 10 minutes: at least 1 in so many seconds, minutes, "
+            "hours, days, months or years; empty for none"
+        )
+    return value
+
+
 def _limit_storage(value: object) -> object:
     """The message does not repeat the value: it may hold a password."""
     if isinstance(value, str) and value != "memory://" and not _names_redis(value):
@@ -223,6 +235,7 @@ CookiePrefix = Annotated[str, BeforeValidator(_cookie_prefix)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
 Headers = Annotated[tuple[str, ...], BeforeValidator(_headers)]
 Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
+Limits = Annotated[str, BeforeValidator(_limits)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]

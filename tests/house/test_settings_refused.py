@@ -90,6 +90,9 @@ PRODUCTION_FAULTS = {
         {"FORCE_HTTPS": "true", "TRUSTED_PROXIES": "1", "BASE_URL": "http://127.0.0.1:5000"},
     ),
     "https forced without a proxy": ("FORCE_HTTPS", {"FORCE_HTTPS": "true"}),
+    "limits that are none": ("RATELIMIT_DEFAULT", {"RATELIMIT_DEFAULT": "fifty an hour"}),
+    "limits of sensitive calls that are none": ("RATELIMIT_SENSITIVE", {"RATELIMIT_SENSITIVE": "5 per fortnight"}),
+    "limits of sessions that let nobody call": ("RATELIMIT_SIGNED_IN", {"RATELIMIT_SIGNED_IN": "0 per minute"}),
     "limits kept elsewhere": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "memcached://127.0.0.1:11211"}),
     "limits kept in a Redis without a host": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:sesame@/0"}),
     "limits kept in a Redis at no port": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:sesame@redis:many/0"}),
@@ -187,6 +190,14 @@ def test_the_password_of_redis_is_never_shown() -> None:
     refused = faults_of(GOOD | {"RATELIMIT_STORAGE_URI": "redis://:sesame@redis:many/0"})
     assert "sesame" not in str(refused)
     assert "redis://host:6379/0" in str(refused), "the cure"
+
+
+@pytest.mark.parametrize("name", ["RATELIMIT_DEFAULT", "RATELIMIT_SIGNED_IN", "RATELIMIT_SENSITIVE"])
+def test_limits_that_cannot_be_read_are_told_with_those_that_can(name: str) -> None:
+    for text in ("fast", "0 per minute", " ", "5 per minute;"):
+        (fault,) = faults_of(GOOD | {name: text})
+        assert re.fullmatch(rf"{name}: must be limits such as 200 per day;50 per hour, [^.]+; empty for none\. .{{12,}}", fault)
+    assert getattr(load(GOOD | {name: ""}), name.lower()) == ""
 
 
 def test_limits_are_counted_in_memory_unless_redis_is_named_or_nothing_is_counted() -> None:

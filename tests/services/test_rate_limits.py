@@ -2,10 +2,12 @@
 
 import pytest
 import time_machine
+from limits import parse_many
 
 from services import clock, own_counts
 from services.own_counts import OwnCounts
 from services.rate_limits import RouteLimits, Standing
+from setting_kinds import LIMITS
 
 
 def counted(limits: RouteLimits, client: str, session: str | None = None) -> Standing:
@@ -79,3 +81,43 @@ def test_the_same_limit_twice_counts_once(storage: OwnCounts) -> None:
 def test_no_text_is_no_limit(storage: OwnCounts) -> None:
     assert RouteLimits(storage, "profile", default="1 per hour").count("192.0.2.1", "s") is None
     assert RouteLimits(storage, "profile", signed_in="1 per hour").count("192.0.2.1") is None
+
+
+TEXTS = [
+    *(
+        "5 per minute",
+        "5/minute",
+        "1 per 2 hours",
+        "5 per minute;50 per hour",
+        " 5 per minute , 3 per day|9 / 1 year ",
+        "05perday",
+    ),
+    *("5 PER MINUTE", "1 per month", "5 per 7 second", "5 per minute garbage", "fast", "5 per fortnight", ";", "5 minute"),
+    *(
+        "5 per minute;",
+        "-5 per minute",
+        "\u0665 per minute",
+        "5 per",
+        "per minute",
+        "5,5",
+        "5 per minutess",
+        "5.5 per day",
+        " ",
+    ),
+]
+OF_NOTHING = ["0 per minute", "5 per 0 minutes", "5 per minute;0 per day", "99999999999 per day", "5 per 99999 years"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_setting_takes_the_limits_that_are_understood_later(text: str) -> None:
+    try:
+        understood = bool(parse_many(text))
+    except ValueError:
+        understood = False
+    assert bool(LIMITS.fullmatch(text)) is understood
+
+
+@pytest.mark.parametrize("text", OF_NOTHING)
+def test_a_setting_takes_no_limit_that_refuses_all_or_cannot_be_counted(text: str) -> None:
+    assert parse_many(text)
+    assert not LIMITS.fullmatch(text)
