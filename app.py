@@ -98,7 +98,7 @@ def _made(settings: Settings) -> Flask:
     edge.insist_on_https(app, settings)
     _bind_extensions(app, settings)
     edge.allow_origins(app, settings)
-    routes.register(Api(app, catch_all_404s=False))
+    routes.register(Api(app, catch_all_404s=False), documented=settings.api_docs)
     edge.limit(app, settings)
     _render_errors(app)
     commands.register(app)

@@ -125,6 +125,7 @@ class Settings(BaseModel):
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"
     )
     frontend_url: PageAddress | None = Field(None, description="the SPA's address; mailed links then point there")
+    api_docs: Boolean = Field(True, description="serves `/docs`, `/openapi.json` and the Postman files; false: they answer 404")
     confirm_by_link_alone: Boolean | None = Field(
         None, description="a mailed link alone confirms an address, also by GET; else true in development, false in production"
     )

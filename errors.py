@@ -219,7 +219,7 @@ class NotFound(Refusal):
     status = 404
     code = "not_found"
     title = "Nothing is here"
-    advice = "Check the path: /docs lists every call."
+    advice = "Check the path: the documentation of the API lists every call."
 
 
 class ProviderNotConfigured(NotFound):

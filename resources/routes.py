@@ -79,11 +79,15 @@ ROUTES: dict[str, type[Resource]] = {
 }
 
 
-def register(api: Api) -> None:
-    """Adds every route to the app."""
-    for path, resource in ROUTES.items():
+DOCUMENTATION = {"/openapi.json", "/docs", "/docs/<string:name>"}
+
+
+def register(api: Api, *, documented: bool) -> None:
+    """Adds every route to the app; the API's documentation only where it is wanted."""
+    served = {path: resource for path, resource in ROUTES.items() if documented or path not in DOCUMENTATION}
+    for path, resource in served.items():
         api.add_resource(resource, path, endpoint=path)
-    fixed = {path: _with_implied(set(resource.methods)) for path, resource in ROUTES.items() if "<" not in path}
+    fixed = {path: _with_implied(set(resource.methods)) for path, resource in served.items() if "<" not in path}
 
     app: Flask = api.app
 

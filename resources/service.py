@@ -1,13 +1,15 @@
 """What the service says of itself: `/`, `/healthz`, `/openapi.json`, `/docs`, `/problems/<code>`."""
 
+import hashlib
 import json
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import flask_swagger_ui
 from flask import Response, current_app, redirect, render_template, request, send_from_directory
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from errors import NotFound
 from extensions import settings
@@ -29,8 +31,8 @@ START_SCRIPT = 'SwaggerUIBundle({url: %s, dom_id: "#docs", deepLinking: true, pe
 class About(BaseModel):
     name: str
     version: str
-    docs: str
-    openapi: str
+    docs: str | None = Field(description="null where API_DOCS is off")
+    openapi: str | None = Field(description="null where API_DOCS is off")
 
 
 class Health(BaseModel):
@@ -44,10 +46,11 @@ class Index(Resource):
     @contract(answer=About, media=("text/html",), also={302: "A browser is sent to the documentation."})
     def get(self) -> About | Response:
         """What this is. A browser is sent to the documentation."""
-        if not is_api_client(request):
+        has_docs, base = settings().api_docs, settings().address
+        if has_docs and not is_api_client(request):
             return current_app.make_response(redirect(f"{settings().base_path}/docs"))
-        base = settings().address
-        return About(name=settings().service_name, version=openapi.VERSION, docs=f"{base}/docs", openapi=f"{base}/openapi.json")
+        docs, document = (f"{base}/docs", f"{base}/openapi.json") if has_docs else (None, None)
+        return About(name=settings().service_name, version=openapi.VERSION, docs=docs, openapi=document)
 
 
 class Healthz(Resource):
@@ -90,7 +93,7 @@ class Docs(Resource):
     @contract(media=("text/html",))
     def get(self) -> Response:
         """The documentation, rendered from /openapi.json with local files only."""
-        page = pages.answer(render_template("pages/docs.html", release=version("flask-swagger-ui")))
+        page = pages.answer(render_template("pages/docs.html", release=_edition()))
         page.headers["Content-Security-Policy"] = DOCS_POLICY
         return page
 
@@ -113,6 +116,12 @@ class DocsFile(Resource):
         return send_from_directory(SWAGGER, name, max_age=86400)
 
 
+@cache
+def _edition() -> str:
+    """Changes with the files, so that browsers ask for new ones. A digest: the page tells no version."""
+    return hashlib.sha256(version("flask-swagger-ui").encode()).hexdigest()[:16]
+
+
 def _download(name: str, document: object) -> Response:
     answer = answers.json(document)
     answer.headers["Content-Disposition"] = f"attachment; filename=latchkey.{name}"
@@ -131,5 +140,11 @@ class ProblemPage(Resource):
         kind: Any = problems.BY_CODE[code]
         example = json.dumps(problems.example(kind), indent=2)
         return pages.answer(
-            render_template("pages/problem_type.html", kind=kind, guide=problem_guide.of(code), example=example)
+            render_template(
+                "pages/problem_type.html",
+                kind=kind,
+                guide=problem_guide.of(code),
+                example=example,
+                has_docs=settings().api_docs,
+            )
         )

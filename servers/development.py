@@ -30,6 +30,10 @@ def run(settings: Settings, *, debug: bool) -> None:
 class _QuietHandler(WSGIRequestHandler):
     """Werkzeug's own line shows the whole path, and a path may hold a link's secret; the app logs each request."""
 
+    def version_string(self) -> str:
+        """Without the versions of Werkzeug and Python."""
+        return "latchkey"
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         return
 
@@ -40,7 +44,9 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _announce(settings: Settings) -> None:
     base = settings.address
-    print(f"\n  API      {base}\n  Docs     {base}/docs")
+    print(f"\n  API      {base}")
+    if settings.api_docs:
+        print(f"  Docs     {base}/docs")
     print(f"  App      {base}/app")
     print(f"  Mailbox  {base}/dev/mailbox" if settings.uses_mailbox else f"  Mail     by {settings.mail_server}")
     print("\nStop with Ctrl+C.\n", flush=True)
