@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+import hosts
 from machine import processors
 from setting_kinds import (
     Boolean,
@@ -21,6 +22,7 @@ from setting_kinds import (
     LimitStorage,
     Names,
     Origins,
+    OutboundHosts,
     PageAddress,
     Paths,
     Prompt,
@@ -156,6 +158,11 @@ class Settings(BaseModel):
         (),
         description="`google:gmail.com,…`: providers trusted to link an existing account of that domain without further proof",
     )
+    outbound_hosts: OutboundHosts = Field(
+        (),
+        description="the only hosts where providers are asked, `*.example.com` for subdomains, comma-separated; "
+        "none: any https host",
+    )
     oidc: dict[str, Provider] = Field({}, exclude=True, description="what `environment` gathered of all providers")
 
     mail_server: Host = Field(GMAIL, description="SMTP host")
@@ -256,6 +263,10 @@ class Settings(BaseModel):
     @property
     def takes_cookies(self) -> bool:
         return "cookies" in self.jwt_token_location
+
+    def may_ask(self, host: str) -> bool:
+        """Whether a provider may be asked there."""
+        return not self.outbound_hosts or hosts.is_listed(host, self.outbound_hosts)
 
     @property
     def issuer(self) -> str:

@@ -170,6 +170,8 @@ def _provider_faults(settings: Settings) -> list[str]:
             faults.append(f"{name}: is not https. Use the provider's https address.")
         elif not provider.discovery_url.endswith(WELL_KNOWN):
             faults.append(f"{name}: is no discovery document. Its address ends with {WELL_KNOWN} everywhere.")
+        elif not settings.may_ask(host := urlsplit(provider.discovery_url).hostname or ""):
+            faults.append(f"OUTBOUND_HOSTS: lacks the host of {name}. Add {host}, and the hosts that its document names.")
     trusted = dict.fromkeys(pair.partition(":")[0] for pair in settings.oidc_trusted_for)
     if strange := [provider for provider in trusted if provider not in settings.oidc_providers]:
         faults.append(f"OIDC_TRUSTED_FOR: no such provider: {' and '.join(strange)}. Name those of OIDC_PROVIDERS.")

@@ -2,19 +2,16 @@
 
 import re
 from email.utils import quote
-from ipaddress import IPv6Address
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-import idna
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BeforeValidator, Field
 
-ORIGIN = re.compile(r"[A-Za-z]+://[^\s/?#@%\\]+")
-HOST = re.compile(r"[a-z0-9._-]+")
+import hosts
+
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 COOKIE_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
-DEFAULT_PORTS = {"http": 80, "https": 443}
 APP_SCHEMES = ("capacitor", "ionic", "tauri")
 """Pages of apps that are packed with their own web view; each has the one origin SCHEME://localhost."""
 
@@ -47,21 +44,11 @@ def sender(text: str) -> Sender:
         raise ValueError("must be one address such as no-reply@example.org, or Acme <no-reply@example.org>")
     if name.startswith('"'):
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
-    return Sender(name, address.removesuffix(found[1]) + _ascii_host(found[1]))
-
-
-def _ascii_host(host: str) -> str:
-    """By IDNA 2008. Python's own codec knows IDNA 2003 only, by which straße.de is strasse.de."""
-    if host.isascii():
-        return host
-    try:
-        return str(validate_email(f"postmaster@{host}", check_deliverability=False, globally_deliverable=False).ascii_domain)
-    except EmailNotValidError as error:
-        raise ValueError("must be a host such as mail.example.org") from error
+    return Sender(name, address.removesuffix(found[1]) + hosts.ascii_host(found[1]))
 
 
 def _host(value: object) -> object:
-    return _ascii_host(value) if isinstance(value, str) else value
+    return hosts.ascii_host(value) if isinstance(value, str) else value
 
 
 def _boolean(value: object) -> object:
@@ -89,27 +76,22 @@ def _origins(value: object) -> object:
 
 def _origin(text: str) -> str:
     """One origin as browsers send it; raises ValueError where it is none, or has a path."""
-    found = origin_of(text) if ORIGIN.fullmatch(text) else ""
+    found = hosts.origin_of(text) if hosts.ORIGIN.fullmatch(text) else ""
     scheme, _, rest = found.partition("://")
-    if scheme not in DEFAULT_PORTS and not (scheme in APP_SCHEMES and rest == "localhost"):
+    if scheme not in hosts.DEFAULT_PORTS and not (scheme in APP_SCHEMES and rest == "localhost"):
         raise ValueError
     return found
 
 
-def origin_of(address: str) -> str:
-    """An address's origin as browsers send it: lower case, IDNA 2008, no default port (RFC 6454 §6.2, UTS #46).
-
-    Raises ValueError for a host that has no such form.
-    """
-    parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port
-    if ":" in host:
-        host = f"[{IPv6Address(host)}]"
-    elif not host.isascii():
-        host = idna.encode(host, uts46=True).decode()
-    elif not HOST.fullmatch(host):
-        raise ValueError("no host name")
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, DEFAULT_PORTS.get(parts.scheme)) else "")
+def _outbound_hosts(value: object) -> object:
+    """Each as a connection names it: lower case, IDNA 2008."""
+    parts = _ring(value)
+    if not isinstance(parts, tuple):
+        return parts
+    try:
+        return tuple(map(hosts.outbound, parts))
+    except ValueError as error:
+        raise ValueError("must be hosts such as id.example.org, or *.example.org, comma-separated: no URL, no port") from error
 
 
 def _headers(value: object) -> object:
@@ -129,10 +111,10 @@ def _cookie_prefix(value: object) -> object:
 def _web_address(value: object) -> object:
     if isinstance(value, str):
         parts = urlsplit(value)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.query or parts.fragment:
+        if parts.scheme not in hosts.DEFAULT_PORTS or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be an address such as https://auth.example.org")
         try:
-            origin_of(value)
+            hosts.origin_of(value)
         except ValueError as error:
             raise ValueError("has a host or port that no browser can reach") from error
         return value.rstrip("/")
@@ -142,7 +124,7 @@ def _web_address(value: object) -> object:
 def _page_address(value: object) -> object:
     """Pages are compared with what browsers send, so the origin has its one form."""
     found = _web_address(value)
-    return f"{origin_of(found)}{urlsplit(found).path}" if isinstance(found, str) else found
+    return f"{hosts.origin_of(found)}{urlsplit(found).path}" if isinstance(found, str) else found
 
 
 def _database(value: object) -> object:
@@ -238,6 +220,7 @@ Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
 Limits = Annotated[str, BeforeValidator(_limits)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+OutboundHosts = Annotated[tuple[str, ...], BeforeValidator(_outbound_hosts)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 PageAddress = Annotated[str, BeforeValidator(_page_address)]
 Prompt = Annotated[str, BeforeValidator(_prompt)]

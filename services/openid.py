@@ -22,6 +22,8 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES
 LEEWAY = 60
 NEEDED = {"issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"}
 ADDRESSES = NEEDED | {"userinfo_endpoint"}
+ASKED = ("token_endpoint", "jwks_uri", "userinfo_endpoint")
+"""Of these addresses, those that we connect to; the others are for browsers, or names only."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NAMES_ITSELF = "authorization_response_iss_parameter_supported"
 LATEST = 2**53
@@ -106,6 +108,12 @@ def metadata(chosen: Provider) -> dict[str, Any]:
         return found
 
     return _remembered((chosen.name, chosen.discovery_url), KEPT_SECONDS, fetch)
+
+
+def unlisted_hosts(chosen: Provider) -> list[str]:
+    """The hosts that its discovery document leads us to and OUTBOUND_HOSTS does not have. Raises as `metadata` does."""
+    found = {urlsplit(address).hostname or "" for name, address in metadata(chosen).items() if name in ASKED}
+    return sorted(host for host in found if not settings().may_ask(host))
 
 
 def _is_safe(address: object) -> bool:

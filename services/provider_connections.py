@@ -17,6 +17,16 @@ from requests.exceptions import RequestException
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from extensions import settings
+
+
+class Unlisted(Exception):
+    """A host that OUTBOUND_HOSTS does not have. No OSError, which the libraries would take for a connection that broke."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} is not in OUTBOUND_HOSTS")
+
+
 MOST_OF_LINES = 256 * 1024
 
 
@@ -96,10 +106,17 @@ class _Answer(http.client.HTTPResponse):
         self.fp = cast(BufferedReader, _Lines(self.fp))
 
 
+def _check_listed(host: str) -> None:
+    """Here, and not where an address is read: two readers of an address may differ over its host. Raises Unlisted."""
+    if not settings().may_ask(host):
+        raise Unlisted(host)
+
+
 class _Plain(HTTPConnection):
     response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
+        _check_listed(self.host)
         return _noted(super()._new_conn())
 
 
@@ -107,6 +124,7 @@ class _Secure(HTTPSConnection):
     response_class = _Answer
 
     def _new_conn(self) -> socket.socket:
+        _check_listed(self.host)
         return _noted(super()._new_conn())
 
 

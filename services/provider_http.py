@@ -146,6 +146,9 @@ def _asked(provider: Provider, ask: Callable[[], Found]) -> Found:
     except (OAuthError, _Excess, JSONDecodeError, *NONSENSE) as error:
         log.warning("provider %s answered wrongly: %s", provider.name, type(error).__name__)
         raise OauthFailed from error
+    except provider_connections.Unlisted as error:
+        log.warning("provider %s is not asked: %s", provider.name, error)
+        raise OauthFailed from error
     except RequestException as error:
         log.warning("provider %s cannot be reached: %s", provider.name, type(error).__name__)
         raise ProviderUnavailable from error

@@ -16,11 +16,15 @@ def checks() -> list[Check]:
 def _examined(name: str) -> Findings:
     try:
         with provider_connections.within(SECONDS):
-            openid.metadata(providers.named(name))
+            unlisted = openid.unlisted_hosts(providers.named(name))
     except Refusal as refused:
         why = f"its discovery document: {refused.title}"
         yield fault(name, why, "Is the discovery URL right, and reachable from here?")
     else:
+        if unlisted:
+            hosts = ", ".join(unlisted)
+            yield fault(name, f"its discovery document leads to {hosts}, not in OUTBOUND_HOSTS", f"Add {hosts} there.")
+            return
         yield ok(name, f"register this redirect URI there: {providers.redirect_uri(name)}")
 
 

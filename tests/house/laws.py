@@ -7,9 +7,10 @@ from pathlib import Path
 from tests.house.sources import OUTSIDE, Source, imports, sources
 
 MAY_IMPORT = {
-    "setting_kinds": "",
+    "hosts": "",
+    "setting_kinds": "hosts",
     "machine": "",
-    "config": "machine setting_kinds",
+    "config": "hosts machine setting_kinds",
     "setting_faults": "config",
     "errors": "",
     "extensions": "config",

@@ -41,6 +41,24 @@ def test_the_printed_uri_is_the_one_that_the_provider_is_asked_with(admit: Admit
     assert "redirect_uri=https%3A%2F%2Fauth.example.org%2Fauth%2Fgoogle%2Fcallback&" in answer.headers["Location"]
 
 
+def test_the_hosts_that_a_document_leads_to_and_that_are_not_listed_are_a_fault(
+    admit: Admit, provider: HostileProvider
+) -> None:
+    realm, port = provider.realm(), provider.url.rpartition(":")[2]
+    for_browsers = {"authorization_endpoint": f"http://localhost:{port}/google/authorize"}
+    realm.published[DISCOVERY] = for_browsers | {
+        "jwks_uri": "https://keys.example/jwks",
+        "token_endpoint": "https://b.example/t",
+    }
+    google = settings_of(realm.discovery_url) | BASE
+    found = admit(OUTBOUND_HOSTS=LOOPBACK, **google).examined()
+    found.one(
+        "google", "fault", "leads to b.example, keys.example, not in OUTBOUND_HOSTS", "Add b.example, keys.example there."
+    )
+    openid._kept.clear()
+    admit(OUTBOUND_HOSTS=f"{LOOPBACK},keys.example,b.example", **google).examined().one("google", "ok")
+
+
 @pytest.mark.parametrize("fault", ["is not there", "broken", "garbage", "redirect", "another issuer"])
 def test_a_provider_that_is_down_or_wrong_is_a_fault(admit: Admit, provider: HostileProvider, fault: str) -> None:
     realm, good = provider.realm(), provider.realm("example")
