@@ -1,11 +1,11 @@
 """What the service says of itself: `/`, `/healthz`, `/openapi.json`, `/docs`, `/problems/<code>`."""
 
-import hashlib
 import json
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import flask_swagger_ui
 from flask import Response, current_app, redirect, render_template, request, send_from_directory
@@ -118,8 +118,8 @@ class DocsFile(Resource):
 
 @cache
 def _edition() -> str:
-    """Changes with the files, so that browsers ask for new ones. A digest: the page tells no version."""
-    return hashlib.sha256(version("flask-swagger-ui").encode()).hexdigest()[:16]
+    """Changes with the files, so that browsers ask for new ones. A checksum: the page tells no version."""
+    return f"{crc32(version('flask-swagger-ui').encode()):08x}"
 
 
 def _download(name: str, document: object) -> Response:
