@@ -14,10 +14,18 @@ mkdir -p local/secrets local/tls
 write() { if [ -s "local/$1" ]; then cat > /dev/null; else cat > "local/$1"; chmod 444 "local/$1"; fi }
 random() { head -c 32 /dev/urandom | base64 | tr '+/' '-_'; }
 
-for secret in secret_key wtf_csrf_secret_key jwt_secret_key password_pepper fernet_key database_password; do
+for secret in secret_key wtf_csrf_secret_key jwt_secret_key password_pepper fernet_key \
+    database_password migrating_password serving_password; do
     random | write "secrets/$secret"
 done
-echo "postgresql://latchkey:$(cat local/secrets/database_password)@database/latchkey" | write secrets/database_uri
+for role in migrating serving; do
+    echo "postgresql://latchkey_$role:$(cat local/secrets/${role}_password)@database/latchkey" | write secrets/${role}_uri
+done
+
+# Nobody may ask Redis for anything but by this name, and that not for what an administrator does.
+echo "redis://latchkey:$(random)@redis:6379/0" | write secrets/redis_uri
+password=$(sed 's|^redis://latchkey:\(.*\)@redis:6379/0$|\1|' local/secrets/redis_uri)
+printf 'user default off\nuser latchkey on >%s ~* +@all -@dangerous\n' "$password" | write secrets/redis_users
 
 if ! [ -s local/tls/privkey.pem ]; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj "/CN=$name" \

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,18 +13,25 @@ from .ports import LOOPBACK
 
 INSTALL = "Install the Redis server (on Debian: apt-get install redis-server) to test with Redis."
 
+KEEPS_NOTHING = ("--save", "", "--appendonly", "no")
+USERS = "/run/secrets/redis_users"
+
 
 @contextmanager
-def redis(folder: Path, port: int | None = None) -> Iterator[str]:
-    """Yield the URL of a fresh, empty server that keeps nothing on disk; on a port of its own, or where one was before."""
+def redis(folder: Path, port: int | None = None, command_line: Sequence[str] = (), users: str = "") -> Iterator[str]:
+    """Yield the URL of a fresh, empty server that keeps nothing on disk; on a port of its own, or where one was before.
+
+    `command_line`: its options, instead of ours. `users`: what the file of users has to say, whose path is USERS there.
+    """
     server = shutil.which("redis-server")
     if server is None:
         raise Missing(INSTALL)
     with account(folder, ["redis", "nobody"]) as owner:
 
         def command(free: int) -> list[str]:
-            kept_out = ["--save", "", "--appendonly", "no", "--dir", str(owner.folder)]
-            return [server, "--bind", LOOPBACK, "--port", str(port or free), *kept_out]
+            (owner.folder / "users").write_text(users)
+            options = [word.replace(USERS, str(owner.folder / "users")) for word in command_line or KEEPS_NOTHING]
+            return [server, "--bind", LOOPBACK, "--port", str(port or free), "--dir", str(owner.folder), *options]
 
         with running(owner, command, lambda free: _answers(port or free)) as free:
             yield f"redis://{LOOPBACK}:{port or free}/0"
@@ -34,6 +41,6 @@ def _answers(port: int) -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), 2) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
     except OSError:
         return False
