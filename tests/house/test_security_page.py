@@ -19,6 +19,7 @@ from resources.routes import ROUTES
 from services import attempts, hashing, mint, names, openid, outbox, pictures, provider_http, tokens
 from tests.attacks.test_kinds_of_token import contracts
 from tests.house.sources import imports, sources
+from tests.journeys import test_outgoing_connections as outgoing
 
 WHO = {
     Access.OPEN: "anybody",
@@ -162,6 +163,8 @@ def test_every_setting_that_names_a_host_is_an_outgoing_connection() -> None:
     said = {name for _, host, *_ in table("Outgoing connections") for name in quoted(host)}
     hosts = {name.upper() for name in Settings.model_fields if name.endswith(("_uri", "_server", "_discovery_url"))}
     assert hosts <= said
+    not_in_the_journey = {"OIDC_<NAME>_DISCOVERY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+    assert said == {*outgoing.ADDRESSES, *outgoing.MAIL} | not_in_the_journey
     outward = {
         source.path for source in sources(ROOT) if {name for one in imports(source) for name in (one.module, one.top)} & NETWORK
     }
