@@ -6,8 +6,9 @@ RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-h
     && /venv/bin/pip uninstall --disable-pip-version-check --yes pip setuptools
 
 FROM python:3.11-slim-bookworm
-# Logs go to the console: a file inside a container is lost with it.
-ENV FLASK_ENV=production HOST=0.0.0.0 LOG_FILE="" PYTHONUNBUFFERED=1 PATH=/venv/bin:$PATH
+# Logs go to the console: a file inside a container is lost with it. A .env that is mounted is read by the service itself, which
+# says what is wrong with it, where Flask's command line would show a traceback.
+ENV FLASK_ENV=production HOST=0.0.0.0 LOG_FILE="" PYTHONUNBUFFERED=1 FLASK_SKIP_DOTENV=1 PATH=/venv/bin:$PATH
 # By number below, so that an orchestrator can see that it is not root.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin latchkey
 WORKDIR /app

@@ -74,6 +74,39 @@ def test_the_server_ends_with_78_and_one_line(tmp_path: Path, encoding: str, sta
     assert "Traceback" not in ended.stderr
 
 
+def flask(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("flask")
+    given = {"PATH": os.environ["PATH"], "FLASK_ENV": "production"} | environ
+    return subprocess.run(
+        [program, "--app", "app", *words], env=given, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+@pytest.mark.parametrize(("words", "status"), [("doctor", 1), ("users list", 78), ("db upgrade", 78), ("outbox list", 78)])
+def test_commands_say_it_in_one_line_where_flask_leaves_the_file_to_the_service(
+    tmp_path: Path, encoding: str, words: str, status: int
+) -> None:
+    folder = copy_of_the_project(tmp_path / "project")
+    (folder / ".env").write_bytes(TEXT.encode(encoding))
+    ended = flask(folder, *words.split(), FLASK_SKIP_DOTENV="1")
+    told = ended.stdout + ended.stderr
+    assert (ended.returncode, told.count("\n")) == (status, 2), told
+    assert f"{folder}/.env: {ENCODINGS[encoding]}" in told
+    assert "Save" in told
+    assert "Traceback" not in told
+
+
+def test_what_flask_itself_does_with_such_a_file_is_on_the_page_of_troubles(tmp_path: Path) -> None:
+    """It reads the file before any code of ours runs. Once that changes, the page can say less."""
+    folder = copy_of_the_project(tmp_path / "project")
+    (folder / ".env").write_bytes(TEXT.encode("utf-16"))
+    assert "\nUnicodeDecodeError: " in flask(folder, "doctor").stderr
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    assert "`UnicodeDecodeError`" in page
+    assert "`FLASK_SKIP_DOTENV=1 flask --app app doctor`" in page
+
+
 @pytest.mark.parametrize(
     "value", ["${PLACE}", '"${PLACE}"', "'${PLACE}'", "${NOWHERE:-Utrecht}", '"${NOWHERE:-Utrecht}"'], ids=str
 )

@@ -16,7 +16,7 @@ from config import Settings
 from tests.house.sources import ELSEWHERE, OUTSIDE, ROOT
 
 PROGRAMS = Path(sys.executable).parent
-PYTHONS_OWN = {"PYTHONUNBUFFERED", "PATH"}
+PROGRAMS_OWN = {"PYTHONUNBUFFERED", "FLASK_SKIP_DOTENV", "PATH"}
 LEFT_OUT = {"examples", *OUTSIDE, "deploy", "docs"}
 
 
@@ -47,7 +47,8 @@ def test_the_image_runs_the_service_itself_and_not_as_root() -> None:
 def test_the_image_logs_to_the_console_and_sets_only_what_exists() -> None:
     given = dict(pair.split("=", 1) for name, rest in instructions() if name == "ENV" for pair in rest.split())
     assert (given["LOG_FILE"].strip('"'), given["FLASK_ENV"], given["HOST"]) == ("", "production", "0.0.0.0")
-    assert set(given) - PYTHONS_OWN <= {name.upper() for name in Settings.model_fields}
+    assert given["FLASK_SKIP_DOTENV"] == "1"
+    assert set(given) - PROGRAMS_OWN <= {name.upper() for name in Settings.model_fields}
 
 
 def test_the_service_enters_the_image_as_a_whole_and_nothing_else() -> None:

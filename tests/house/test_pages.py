@@ -19,6 +19,7 @@ FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`")
 REASON = re.compile(r'(?:SessionEnded\(|end_reason=|(?:sessions\.end\w*|shut_out)\([^)]*)"(\w+)"')
 NOT_SETTINGS = {
+    "FLASK_SKIP_DOTENV",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "DEV_PYTHON",
     "GOOGLE_CLIENT_ID",
