@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from database import changed, overwrite_log, rows, unit_of_work
 from extensions import settings
 from model import AuditFact, HeldAddress, Identity, KnownDevice, RecoveryCode, Session, Ticket, User
-from services import addresses, attempts, audit, clock, mint, names, pictures, users
+from services import addresses, attempts, audit, clock, letters, mint, names, pictures, tickets, users
 from services.client import Client
 
 HANGING_ON: tuple[type[Any], ...] = (HeldAddress, Identity, KnownDevice, RecoveryCode, Ticket)
@@ -26,7 +26,8 @@ PIECE = 500
 def erase_due() -> int:
     """Erases the accounts whose time is over; returns how many.
 
-    An address that the account had until lately may still bring it back: that is waited for.
+    An address that the account had until lately may still bring it back: that is waited for. So is a recovery link: it was
+    mailed late where it outlives the account.
     """
     total = 0
     held = exists().where(HeldAddress.user_id == User.id, HeldAddress.until > clock.now())
@@ -49,7 +50,7 @@ def erase(user_id: str) -> bool:
     """
     users.lock(user_id)
     account = users.get(user_id)
-    if account is None or account.deleted_at is None or account.deleted_at > _over() or addresses.held_of(user_id):
+    if account is None or account.deleted_at is None or account.deleted_at > _over() or _is_waited_for(user_id):
         return False
     pictures.drop(account.picture)
     attempts.forget(*users.all_aims(account))
@@ -60,6 +61,12 @@ def erase(user_id: str) -> bool:
     changed(update(User).where(User.id == user_id).values(_shell()))
     audit.record("account_erased", NOBODY, user_id=user_id)
     return True
+
+
+def _is_waited_for(user_id: str) -> bool:
+    """Whether a mailed link may still bring it back. Less time than such links have is what the operator chose."""
+    is_short = settings().account_erase_seconds < letters.RECOVERY_SECONDS
+    return bool(addresses.held_of(user_id)) or (not is_short and tickets.may_recover(user_id))
 
 
 def _shell() -> dict[str, Any]:

@@ -34,7 +34,8 @@ OF_PROVIDERS = (
 )
 OF_CREDENTIALS = (RESET, SIGN_IN, LOGIN_CODE, STEP_UP_CODE, CHANGE_EMAIL, *OF_PROVIDERS)
 """What a change of password or address makes void."""
-
+RECOVERY = (NOT_ME, UNDO_EMAIL, UNDO_DELETION)
+"""What `services.lockout` gives an account back by."""
 
 USE_INSTEAD = {
     CONFIRM: "If you have confirmed your address already, just sign in. Otherwise request a new link at /resend-confirmation.",
@@ -129,6 +130,11 @@ def _lives() -> tuple[ColumnElement[bool], ...]:
 
 def _of_session(session_id: str | None) -> ColumnElement[bool]:
     return Ticket.session_id == session_id if session_id else Ticket.session_id.is_(None)
+
+
+def may_recover(user_id: str) -> bool:
+    """Whether a recovery link of the account is still good."""
+    return bool(rows(select(Ticket.id).where(Ticket.user_id == user_id, Ticket.purpose.in_(RECOVERY), *_lives()).limit(1)))
 
 
 def use_up(ticket_id: str) -> bool:

@@ -360,6 +360,22 @@ def test_erasure_waits_for_an_address_that_may_bring_the_account_back(
         assert erasure.erase_due() == 1
 
 
+def test_erasure_waits_for_a_link_that_was_mailed_late(house: House, access: str) -> None:
+    """Its mail says that it works for seven days."""
+    new = {"current_password": PASSWORD, "new_password": "amber-lanterns-over-water"}
+    assert house.post("/change-password", new, access).status_code == 200
+    delete(house, access, new["new_password"])
+    deleted = clock.now()
+    with time_machine.travel(deleted + timedelta(hours=1)):
+        mailed = [link for mail in house.mail_to(ADA) for link in mail.links if "/not-me/" in link][-1]
+    link = mailed.removeprefix(house.app.extensions["settings"].address)
+    with time_machine.travel(deleted + timedelta(days=7, minutes=50)):
+        assert erasure.erase_due() == 0
+        assert house.get(link).status_code == 200
+    with time_machine.travel(deleted + timedelta(days=7, minutes=70)):
+        assert erasure.erase_due() == 1
+
+
 def test_a_deletion_cancels_a_change_of_address_that_waits(house: House, access: str) -> None:
     """Also one whose letter is late: the link would move the closed account."""
     house.put("/profile", {"email": "eve@example.org"}, access)
