@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from services import clock, failed_sign_ins, openid
 from tests.factors import ADA, STEP, WRONG_PASSWORD, Phone, login_code, pending, protected, said, second, sign_in, verify
+from tests.factors import set_up as turn_on
 from tests.mailed import JSON, NOT_ME, newest
 from tests.parts.hostile_provider import Realm, hostile_provider
 from tests.people import PASSWORD, House
@@ -140,6 +141,14 @@ def test_a_first_step_that_is_finished_or_by_a_known_device_is_not_told(
     assert told(house) == [NEW_DEVICE]
     standing_clock.shift(UNFINISHED)
     assert told(house) == [NEW_DEVICE]
+
+
+def test_before_any_device_is_known_none_is_new(door: Door, standing_clock: time_machine.Traveller) -> None:
+    door.account()
+    turn_on(door, door.tokens()[0])
+    first_step(door)
+    standing_clock.shift(UNFINISHED)
+    assert told(door) == []
 
 
 def test_an_owner_without_a_second_factor_gets_none_of_this(door: Door) -> None:
