@@ -185,7 +185,6 @@ def test_each_change_is_one_mail_to_the_owner_with_a_way_back(scene: Scene, kind
     cause(scene)
     mails = [mail for mail in scene.door.mail_to(ADA) if mail.subject == f"Latchkey: {subject}"]
     assert counted(scene.door, kind) == 1
-
     assert len(mails) == 1
     (link,) = mails[-1].links
     assert any(path in link for path in LINKS)
