@@ -107,9 +107,10 @@ def bea(house: Door) -> Holder:
 
 @pytest.mark.parametrize("call", calls(), ids=" ".join)
 def test_a_signed_in_call_touches_the_callers_rows_only(house: Door, bea: Holder, call: Call) -> None:
+    before = Before.of(bea)
     one = ACTORS.get(call, holder)(house)
     one.settle()
-    before, mine = Before.of(bea), rows_of(one)
+    mine = rows_of(one)
     body = (BODIES | MORE).get(call)
     answer = ask(one, *call, body(one) if body else None)
     assert answer.status_code < 400, answer.text
