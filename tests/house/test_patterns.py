@@ -45,8 +45,8 @@ def in_the_text() -> Iterator[Use]:
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             module, _, method = called.partition(".")
             if isinstance(node, ast.Call) and module == "re" and method in METHODS and isinstance(node.args[0], ast.Constant):
-                pattern = re.compile(node.args[0].value)
-                yield Use(f"{source.path}:{node.lineno}", pattern, frozenset({method}))
+                text: Any = node.args[0].value
+                yield Use(f"{source.path}:{node.lineno}", re.compile(text), frozenset({method}))
 
 
 def in_the_modules() -> Iterator[Use]:
