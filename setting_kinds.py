@@ -15,7 +15,7 @@ COOKIE_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 APP_SCHEMES = ("capacitor", "ionic", "tauri")
 """Pages of apps that are packed with their own web view; each has the one origin SCHEME://localhost."""
 
-NAMED = re.compile(r'("(?:[^"\\]|\\.)*"|[^"<>@]*) *<([^<>]*)>')
+NAMED = re.compile(r'("(?:[^"\\]|\\.)*+" *+|[^"<>@]*+)<([^<>]*)>')
 """A display name, quoted or not, and an address (RFC 5322 §3.4). Without quotes it may have a comma, as people write it."""
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([^\s@,;]+)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")

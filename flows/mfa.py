@@ -8,7 +8,6 @@ from services import audit, factors, notices, recovery_codes, sessions, totp
 from services.client import Client
 from services.sessions import SignedIn
 from services.totp import Offer
-from services.users import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def enable(signed_in: SignedIn, code: str, client: Client) -> list[str]:
 
 def disable(signed_in: SignedIn, code: str, client: Client) -> Refusal | None:
     """Turns it off. Raises MfaNotEnabled; returns InvalidMfaCode, TooManyAttempts."""
-    checked = _checked(signed_in.account, code, client)
+    checked = _checked(signed_in, code, client)
     if isinstance(checked, Refusal):
         return checked
     totp.disable(signed_in.account.id)
@@ -55,7 +54,7 @@ def disable(signed_in: SignedIn, code: str, client: Client) -> Refusal | None:
 
 def renew_codes(signed_in: SignedIn, code: str, client: Client) -> list[str] | Refusal:
     """A new set of recovery codes; the old one is void. Raises MfaNotEnabled; returns InvalidMfaCode, TooManyAttempts."""
-    checked = _checked(signed_in.account, code, client)
+    checked = _checked(signed_in, code, client)
     if isinstance(checked, Refusal):
         return checked
     audit.record("recovery_codes_renewed", client, user_id=signed_in.account.id, session_id=signed_in.session_id)
@@ -63,10 +62,10 @@ def renew_codes(signed_in: SignedIn, code: str, client: Client) -> list[str] | R
     return recovery_codes.renew(signed_in.account.id)
 
 
-def _checked(account: Account, code: str, client: Client) -> tuple[str, ...] | Refusal:
-    if account.mfa_enabled_at is None:
+def _checked(signed_in: SignedIn, code: str, client: Client) -> tuple[str, ...] | Refusal:
+    if signed_in.account.mfa_enabled_at is None:
         raise MfaNotEnabled
-    return factors.check(account, code, client)
+    return factors.check(signed_in.account, code, client, signed_in.session_id)
 
 
 def _turned(how: Literal["mfa_enabled", "mfa_disabled"], signed_in: SignedIn, client: Client) -> None:

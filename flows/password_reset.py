@@ -1,7 +1,20 @@
 """Forgetting a password, and setting a new one by a mailed link."""
 
 from errors import InvalidToken
-from services import addresses, attempts, audit, letters, lockout, notices, outbox, passwords, tickets, users
+from services import (
+    addresses,
+    attempts,
+    audit,
+    identities,
+    letters,
+    lockout,
+    notice_texts,
+    notices,
+    outbox,
+    passwords,
+    tickets,
+    users,
+)
 from services.client import Client
 from services.users import Account
 
@@ -17,7 +30,8 @@ def look(token: str) -> None:
 
 
 def redeem(token: str, password: str, client: Client) -> None:
-    """Sets the password, proves the address, ends every session; leaves a second factor on, and signs nobody in.
+    """Sets the password, proves the address, ends every session; leaves a second factor on, and signs nobody in. Identities at
+    providers stay linked too, so the notice names them: whoever resets because somebody else came in has to look at those.
 
     A change of address that waits for its link is cancelled: whoever held a session may have asked for it, and would take the
     account back by it.
@@ -37,7 +51,9 @@ def redeem(token: str, password: str, client: Client) -> None:
     attempts.clear(attempts.PASSWORD, *users.all_aims(account), users.address_aim(account))
     lockout.shut_out(account.id, "password_reset")
     audit.record("password_reset", client, user_id=account.id)
-    notices.tell("password_changed", account, client)
+    linked = identities.of(account.id)
+    about = {"providers": notice_texts.listed(linked)} if linked else {}
+    notices.tell("password_changed", account, client, **about)
 
 
 def _proved(account: Account, client: Client) -> bool:

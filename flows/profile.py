@@ -45,7 +45,20 @@ def change(signed_in: SignedIn, changes: dict[str, Any], client: Client) -> Sign
         if written.get("pending_email"):
             audit.record("email_change_asked", client, user_id=account.id)
         audit.record("profile_changed", client, user_id=account.id, fields=" ".join(sorted(changes)))
+        _tell(account, changes, client)
     return replace(signed_in, account=replace(account, **written))
+
+
+def _tell(account: Account, changes: dict[str, Any], client: Client) -> None:
+    """One notice of what a person is found, or found again, by. Of a phone number no more than its end leaves the service."""
+    about: dict[str, str] = {}
+    username, phone = changes.get("username", account.username), changes.get("phone_number", account.phone_number)
+    if username != account.username:
+        about |= {"old_username": account.username, "new_username": username}
+    if phone != account.phone_number:
+        about |= {"phone_ending": phone[-2:]} if phone else {"phone_removed": "yes"}
+    if about:
+        notices.tell("profile_changed", account, client, **about)
 
 
 def _picture(account: Account, given: str | bytes | None) -> str | None:

@@ -147,6 +147,13 @@ def all_of(user_id: str) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in found]
 
 
+def recorded(user_id: str, kinds: tuple[Kind, ...], since: datetime, until: datetime) -> list[Any]:
+    """The facts of these kinds about the user in a span of time; its end belongs to it, its beginning does not."""
+    columns = (AuditFact.session_id, AuditFact.ip, AuditFact.user_agent, AuditFact.details)
+    mine = (AuditFact.user_id == user_id, AuditFact.kind.in_(kinds), AuditFact.time > since, AuditFact.time <= until)
+    return list(rows(select(*columns).where(*mine)))
+
+
 def _earlier_than(user_id: str, event_id: str) -> ColumnElement[bool]:
     """Keyset paging: events that share a moment are told apart by id, so that none is skipped or shown twice."""
     found: list[Any] = rows(select(AuditFact.time).where(AuditFact.id == event_id, AuditFact.user_id == user_id))

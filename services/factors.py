@@ -30,11 +30,11 @@ def step_ups(account: Account) -> tuple[str, ...]:
     return (*first(account), *of(account))
 
 
-def check(account: Account, code: str, client: Client) -> tuple[str, ...] | Refusal:
+def check(account: Account, code: str, client: Client, session_id: str | None = None) -> tuple[str, ...] | Refusal:
     """Spends a code of the app or a recovery code, and says what it adds to `amr`.
 
     It is counted before it is looked at, so nothing may be written before. Refusals (InvalidMfaCode, TooManyAttempts) are
-    returned, so that the caller decides what is kept beside them.
+    returned, so that the caller decides what is kept beside them. `session_id`: of a session that is open already.
     """
     is_totp = totp.CODE.fullmatch(code)
     factor = attempts.TOTP if is_totp else attempts.RECOVERY_CODE
@@ -48,7 +48,7 @@ def check(account: Account, code: str, client: Client) -> tuple[str, ...] | Refu
         return AMR[TOTP]
     if not is_totp and recovery_codes.accept(account.id, code):
         return _recovered(account, client)
-    audit.record("code_failed", client, user_id=account.id, method=factor.method)
+    audit.record("code_failed", client, user_id=account.id, session_id=session_id, method=factor.method)
     return InvalidMfaCode()
 
 

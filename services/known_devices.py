@@ -15,14 +15,24 @@ def first_seen(user_id: str) -> list[datetime]:
     return [row.first_seen for row in found]
 
 
+def is_known(user_id: str, device: str) -> bool:
+    """Also true of an account that was never used, and so knows none."""
+    known = _digests(user_id)
+    return not known or bool(known & set(keys.digests("device", f"{user_id}:{device}")))
+
+
 def is_news(user_id: str, device: str) -> bool:
     """Remembers the device; true where the account was used before, but never from such a one.
 
     The caller holds the account's lock, so two letters cannot both find it new.
     """
-    known = {row.digest for row in rows(select(KnownDevice.digest).where(KnownDevice.user_id == user_id))}
+    known = _digests(user_id)
     if known & set(keys.digests("device", f"{user_id}:{device}")):
         return False
     digest = keys.digest("device", f"{user_id}:{device}")
     db.session.add(KnownDevice(user_id=user_id, digest=digest, first_seen=clock.now()))
     return bool(known)
+
+
+def _digests(user_id: str) -> set[str]:
+    return {row.digest for row in rows(select(KnownDevice.digest).where(KnownDevice.user_id == user_id))}

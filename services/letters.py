@@ -9,14 +9,14 @@ from typing import Any
 from flask import render_template
 
 from extensions import settings
-from services import addresses, audit, clock, known_devices, tickets, users
+from services import addresses, audit, clock, failed_sign_ins, known_devices, notice_texts, tickets, users
 from services.client import Client
-from services.notice_texts import NOTICES
 from services.users import Account
 
 CONFIRMATION, RESEND, CHANGE_EMAIL = "confirmation", "resend", "change_email"
 RESET, LOGIN_CODE, STEP_UP_CODE, LINK_CODE = "reset", "login_code", "step_up_code", "link_code"
 EMAIL_CHANGED, NEW_DEVICE, ACCOUNT_DELETED = "email_changed", "new_device", "account_deleted"
+MANY_FAILURES, SECOND_FACTOR_MISSING = "many_failures", "second_factor_missing"
 RECOVERY_SECONDS = 7 * 86400
 
 
@@ -34,7 +34,7 @@ class Written:
 
 def write(kind: str, order: dict[str, str]) -> Written | None:
     """The letter that an order asks for, at the moment it is written; None where nobody is to be told."""
-    return _notice(kind, order) if kind in NOTICES else WRITERS[kind](order)
+    return _notice(kind, order) if kind in notice_texts.NOTICES else WRITERS[kind](order)
 
 
 def _sign_up(order: dict[str, str]) -> Written | None:
@@ -154,13 +154,30 @@ def _notice(kind: str, order: dict[str, str]) -> Written | None:
     if account is None:
         return None
     users.lock_address(account.email)
-    if kind == NEW_DEVICE and not _is_news(account, order):
+    if kind == NEW_DEVICE:
+        return _signed_in(account, order)
+    if kind == SECOND_FACTOR_MISSING and "unfinished" in order and known_devices.is_known(account.id, order["device"]):
         return None
+    return _told(kind, account, order)
+
+
+def _signed_in(account: Account, order: dict[str, str]) -> Written | None:
+    """Of a sign-in, what was unusual about it; None where nothing was."""
+    client, moment = Client(order["ip"], order["user_agent"]), _moment(order)
+    failures = failed_sign_ins.elsewhere(account.id, client, moment)
+    more = {"failures": str(failures)} if failures >= failed_sign_ins.MANY else {}
+    if known_devices.is_news(account.id, order["device"]):
+        audit.record("new_device", client, user_id=account.id)
+        return _told(NEW_DEVICE, account, order | more)
+    return _told(MANY_FAILURES, account, order | more) if more else None
+
+
+def _told(kind: str, account: Account, order: dict[str, str]) -> Written | None:
     link = _recovery_link("not-me", tickets.NOT_ME, account, order)
     if link is None:
         return None
-    subject, sentence = NOTICES[kind]
-    values = {"title": subject, "sentence": sentence.format_map(order), "order": order, "link": link}
+    subject, sentences = notice_texts.said(kind, order)
+    values = {"title": subject, "sentence": sentences, "order": order, "link": link}
     return _rendered(order["email"], "notice", RECOVERY_SECONDS, bound=kind, **values)
 
 
@@ -176,13 +193,6 @@ def _recovery_link(path: str, purpose: str, account: Account, order: dict[str, s
 def _moment(order: dict[str, str]) -> datetime:
     """When it happened; the release before did not say."""
     return datetime.fromisoformat(order["moment"]) if "moment" in order else clock.now()
-
-
-def _is_news(account: Account, order: dict[str, str]) -> bool:
-    news = known_devices.is_news(account.id, order["device"])
-    if news:
-        audit.record("new_device", Client(order["ip"], order["user_agent"]), user_id=account.id)
-    return news
 
 
 def _link(path: str, secret: str) -> str:

@@ -1,5 +1,7 @@
 """What the security notices say."""
 
+from collections.abc import Mapping
+
 NOTICES = {
     "password_changed": ("your password was changed", "Your password was changed."),
     "email_change_asked": (
@@ -54,9 +56,45 @@ NOTICES = {
         "a sign-in from a new device",
         "Somebody signed in from a kind of device that your account had not been used from.",
     ),
+    "many_failures": (
+        "a sign-in after failed attempts",
+        "Somebody signed in to your account.",
+    ),
+    "second_factor_missing": (
+        "a sign-in stopped at your second factor",
+        "Somebody tried to sign in with {proof}, but did not have your second factor. They were not let in.",
+    ),
+    "profile_changed": (
+        "your account details were changed",
+        "Details of your account were changed.",
+    ),
     "token_reused": (
         "a session was ended",
         "A copy of your session's token was used, so that session was ended. Sign in again.",
     ),
 }
 """Subject and sentence of each security notice."""
+
+MORE = {
+    "old_username": "Your user name was {old_username} and is now {new_username}.",
+    "phone_ending": "Your phone number is now one that ends in {phone_ending}.",
+    "phone_removed": "Your phone number was removed.",
+    "failures": "In the 24 hours before, {failures} attempts to sign in from other devices or networks failed.",
+    "providers": "Signing in with {providers} still works. If you did not set that up, sign in and remove it.",
+}
+"""Further sentences, by the detail of the order that asks for each."""
+PROOFS = {"pwd": "your password", "email": "a code from your mailbox", "fed": "your account at {provider}"}
+"""The first step of a sign-in, by its method in `amr`."""
+
+
+def said(kind: str, order: Mapping[str, str]) -> tuple[str, str]:
+    """Subject and sentences of a notice."""
+    subject, sentence = NOTICES[kind]
+    sentences = [sentence, *(more for detail, more in MORE.items() if detail in order)]
+    return subject, " ".join(sentences).format_map(order)
+
+
+def listed(names: list[str]) -> str:
+    """`Google, Gitlab and Okta`."""
+    *before, last = [name.capitalize() for name in names]
+    return f"{', '.join(before)} and {last}" if before else last

@@ -5,14 +5,16 @@ from services.client import Client
 from services.users import Account
 
 
-def tell(kind: str, account: Account, client: Client, **about: str) -> None:
-    """Orders the notice in the caller's unit of work, to the address that the account has now. `kind`: of `letters`.
+def tell(kind: str, account: Account, client: Client, delay: int = 0, /, **about: str) -> None:
+    """Orders the notice in the caller's unit of work, to the address that the account has now.
+
+    `kind`: of `letters`. `delay`: the seconds before it is written.
 
     Were the address looked up when the notice is written, whoever moves the account to one of his own before would get it
     instead of the owner. Its link, too, counts from this moment, however late the mail is.
     """
     here = {"user_id": account.id, "email": account.email, "moment": clock.now().isoformat()}
-    outbox.order(kind, **here | circumstances(client) | about)
+    outbox.order(kind, delay, **here | circumstances(client) | about)
 
 
 def circumstances(client: Client) -> dict[str, str]:

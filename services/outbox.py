@@ -25,7 +25,11 @@ MOST_TRIES = 40
 WAITING = ("ordered", "written")
 PER_HOUR = 5
 """Mails of one kind to one address in an hour; further ones are void."""
+ONCE_A_DAY = (letters.SECOND_FACTOR_MISSING, letters.MANY_FAILURES)
+"""Kinds of which one mail to an address in a day is enough: others than the owner can cause them."""
 ORDER_SECONDS = 604800
+LONGEST_ORDER_DELAY = 600
+"""Seconds that an order may ask to wait for."""
 log = logging.getLogger(__name__)
 
 
@@ -33,8 +37,8 @@ class _TooMany(Exception):
     """So many mails of this kind went to this address lately that this one is not written; nor are its secrets."""
 
 
-def order(kind: str, **about: str) -> None:
-    """Queues a letter in the caller's unit of work."""
+def order(kind: str, delay: int = 0, /, **about: str) -> None:
+    """Queues a letter in the caller's unit of work. `delay`: seconds before it is due, `LONGEST_ORDER_DELAY` at most."""
     letter_id, now = mint.identifier(), clock.now()
     db.session.add(
         Letter(
@@ -43,7 +47,7 @@ def order(kind: str, **about: str) -> None:
             state="ordered",
             content=vault.seal("letter", letter_id, about),
             created_at=now,
-            not_before=now,
+            not_before=now + timedelta(seconds=delay),
             expires_at=now + timedelta(seconds=ORDER_SECONDS),
             tries=0,
         )
@@ -87,7 +91,8 @@ def hurry() -> int:
 def hurry_stranded() -> int:
     """Makes letters due that wait longer than any wait lasts: they were put off before the clock stepped back."""
     now = clock.now() + clock.SKEW
-    retried = case({n: now + timedelta(seconds=_delay(n) * 1.25) for n in range(1, 10)}, value=Letter.tries, else_=now)
+    waits = {n: now + timedelta(seconds=_delay(n) * 1.25) for n in range(1, 10)}
+    retried = case(waits, value=Letter.tries, else_=now + timedelta(seconds=LONGEST_ORDER_DELAY))
     longest = now + timedelta(seconds=LONGEST_DELAY * 1.25)
     latest = case((Letter.lease_id.is_not(None), now + _lease()), (Letter.tries >= 10, longest), else_=retried)
     stranded = (Letter.state.in_(WAITING), Letter.not_before > now, Letter.not_before > latest)
@@ -174,7 +179,7 @@ def _written(letter_id: str) -> Written | None:
 
 def _keep_written(letter_id: str, written: Written) -> Written:
     recipient, now = keys.digest(f"recipient of {written.bound}", names.address_key(written.to)), clock.now()
-    if _written_lately(recipient, now) >= PER_HOUR:
+    if _are_enough(written.bound, recipient, now):
         raise _TooMany
     values = {
         "state": "written",
@@ -187,9 +192,15 @@ def _keep_written(letter_id: str, written: Written) -> Written:
     return written
 
 
-def _written_lately(recipient: str, now: datetime) -> int:
+def _are_enough(bound: str, recipient: str, now: datetime) -> bool:
+    if bound in ONCE_A_DAY:
+        return _written_lately(recipient, now, timedelta(days=1)) > 0
+    return _written_lately(recipient, now, timedelta(hours=1)) >= PER_HOUR
+
+
+def _written_lately(recipient: str, now: datetime, within: timedelta) -> int:
     not_ahead = Letter.written_at <= now + clock.SKEW  # else it was written before the clock stepped back
-    lately = (Letter.recipient_digest == recipient, Letter.written_at > now - timedelta(hours=1), not_ahead)
+    lately = (Letter.recipient_digest == recipient, Letter.written_at > now - within, not_ahead)
     count: int = rows(select(func.count()).select_from(Letter).where(*lately))[0][0]
     return count
 

@@ -8,13 +8,27 @@ from errors import (
     AccountInactive,
     EmailNotConfirmed,
     InvalidCredentials,
+    InvalidMfaCode,
     InvalidToken,
     MfaRequired,
     ProviderAlreadyLinked,
     Refusal,
     TokenInvalid,
 )
-from services import audit, factors, notices, provider_links, sessions, tickets, users
+from services import (
+    audit,
+    devices,
+    factors,
+    failed_sign_ins,
+    known_devices,
+    letters,
+    notice_texts,
+    notices,
+    provider_links,
+    sessions,
+    tickets,
+    users,
+)
 from services.client import Client
 from services.provider_links import ExternalLogin
 from services.sessions import SignedIn
@@ -45,9 +59,30 @@ def proceed(
     if mfa_code is None:
         _require_unchanged(account)  # else its ticket would outlive a change that makes all others void
         audit.record("sign_in_wants_factor", client, user_id=account.id, method=audit.methods(amr))
+        _tell_if_unfinished(account, _proof(amr, external), client)
         return MfaRequired(factors.of(account), _half_finished(account, amr, external))
     more = factors.check(account, mfa_code, client)
+    if isinstance(more, InvalidMfaCode):
+        _tell_of_wrong_codes(account, _proof(amr, external), client)
     return more if isinstance(more, Refusal) else _open(account, _together(amr, more), client, external)
+
+
+def _proof(amr: tuple[str, ...], external: ExternalLogin | None) -> str:
+    """What the first step was done with, as a notice says it."""
+    provider = notice_texts.listed([external.provider]) if external else ""
+    return " and ".join(notice_texts.PROOFS[method] for method in amr).format(provider=provider)
+
+
+def _tell_if_unfinished(account: Account, proof: str, client: Client) -> None:
+    """The owner hears of a first step by a new kind of device, if by then it has not become a sign-in (ASVS 6.3.5)."""
+    if not known_devices.is_known(account.id, devices.name(client.user_agent)):
+        notices.tell(letters.SECOND_FACTOR_MISSING, account, client, 2 * PENDING_SECONDS, proof=proof, unfinished="yes")
+
+
+def _tell_of_wrong_codes(account: Account, proof: str, client: Client) -> None:
+    """Whoever came so far has the first factor. The code that was just wrong is not on the record yet."""
+    if failed_sign_ins.wrong_codes(account.id) + 1 == failed_sign_ins.WRONG_CODES:
+        notices.tell(letters.SECOND_FACTOR_MISSING, account, client, proof=proof)
 
 
 def resume(mfa_token: str, mfa_code: str, client: Client) -> Grant | Refusal:
@@ -95,7 +130,7 @@ def step_up(signed_in: SignedIn, amr: tuple[str, ...], client: Client, mfa_code:
         return sessions.step_up(signed_in, amr, client)
     if mfa_code is None:
         return MfaRequired(factors.of(account))
-    more = factors.check(account, mfa_code, client)
+    more = factors.check(account, mfa_code, client, signed_in.session_id)
     if isinstance(more, Refusal):
         return more
     _require_unchanged(account)

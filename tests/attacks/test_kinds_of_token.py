@@ -215,17 +215,22 @@ def test_every_place_that_takes_a_secret_is_sorted() -> None:
     assert unsorted == [], "give these a row: which kinds of secret they take"
 
 
+def kept(house: Door, place: Place) -> dict[str, int]:
+    """How many rows there are. Of wrong second factors the owner is told, which is a letter."""
+    return {table: count for table, count in house.counts().items() if table != "letters" or place.takes != SECOND_FACTOR}
+
+
 @pytest.mark.parametrize("place", [*places()], ids=str)
 def test_only_the_intended_kinds_work(house: Door, place: Place) -> None:
     one = holder(house)
     assert set(KINDS) == set(one.secrets) | {"TOTP code"}
-    before = house.counts()
+    before = kept(house, place)
     for kind in sorted(set(KINDS) - set(place.takes)):
         one.settle()
         answer = ask(one, place, one.given(kind))
         assert answer.status_code < 500
         assert not is_taken(answer), f"{place} took {kind}: {answer.status_code} {answer.text}"
-        assert house.counts() == before, f"{place} refused {kind}, and still wrote"
+        assert kept(house, place) == before, f"{place} refused {kind}, and still wrote"
     for number, kind in enumerate(place.takes):
         one = holder(house) if number else one
         one.settle()

@@ -139,7 +139,7 @@ def test_the_right_password_does_not_clear_the_count_of_the_second_factor(
 ) -> None:
     _, phone = protected(house)
     mfa_token = pending(house)
-    with nothing_changes(house):
+    with nothing_changes(house, told=True):
         for _ in range(3):
             assert said(sign_in(house, phone.wrong())) == (401, "invalid_mfa_code")
             assert said(second(house, mfa_token, phone.wrong())) == (401, "invalid_mfa_code")

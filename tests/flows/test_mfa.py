@@ -163,7 +163,7 @@ def test_the_codes_of_the_neighboring_steps_are_taken_and_the_steps_only_go_up(
 ) -> None:
     _, phone = protected(house)
     standing_clock.shift(5 * STEP)
-    with nothing_changes(house):
+    with nothing_changes(house, told=True):
         for steps in (-3, -2, 2):
             assert said(sign_in(house, phone.code(steps))) == (401, "invalid_mfa_code")
     for steps in (-1, 0, 1):
@@ -180,7 +180,7 @@ def test_after_the_next_steps_code_the_present_one_is_refused_over_all_endpoints
     access, phone = protected(house)
     mailed = step_up_code(house, access)
     assert sign_in(house, phone.code(1)).status_code == 200
-    with nothing_changes(house):
+    with nothing_changes(house, told=True):
         for steps in (-1, 0, 1):
             code = {"mfa_code": phone.code(steps)}
             refused = [

@@ -9,6 +9,7 @@ from database import rows
 from model import AuditFact
 from services import clock
 from tests.factors import ADA, protected, set_up, sign_in, subjects
+from tests.mailed import FRESH_PASSWORD, JSON, NOT_ME, RESET, newest, reset
 from tests.people import PASSWORD, House
 from tests.resources.conftest import Door
 
@@ -121,3 +122,61 @@ def test_a_sign_in_and_a_step_up_are_on_the_record_with_how_they_were_proved(hou
     house.post("/reauthenticate", {"password": PASSWORD, "mfa_code": phone.code()}, access)
     methods = {row.kind: row.details.get("method") for row in rows(select(AuditFact.kind, AuditFact.details))}
     assert (methods["signed_in"], methods["reauthenticated"]) == ("pwd", "pwd otp")
+
+
+DETAILS = "your account details were changed"
+PHONE = "+49301234578"
+
+
+def test_a_call_that_changes_user_name_and_phone_number_is_told_once(house: House) -> None:
+    house.account(phone_number="+12025550143")
+    access, _ = house.tokens()
+    news(house)
+    changed = house.put("/profile", {"username": "ada.l", "phone_number": PHONE, "first_name": "Ada"}, access)
+    assert changed.status_code == 200
+    mail = house.mail_to(ADA)[-1]
+    assert news(house) == [DETAILS]
+    said = "Your user name was ada and is now ada.l. Your phone number is now one that ends in 78."
+    for text in (mail.text, mail.html):
+        assert said in text
+        assert PHONE not in text
+        assert "1234578" not in text
+        assert "5550143" not in text
+
+
+def test_each_of_them_is_told_by_itself_and_a_removal_too(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    news(door)
+    for body, said, not_said in (
+        ({"username": "Ada"}, "Your user name was ada and is now Ada.", "phone"),
+        ({"phone_number": PHONE}, "ends in 78.", "user name"),
+        ({"phone_number": None}, "Your phone number was removed.", "user name"),
+    ):
+        assert door.put("/profile", body, access).status_code == 200
+        mail = door.mail_to(ADA)[-1]
+        assert news(door) == [DETAILS]
+        assert said in mail.text
+        assert not_said not in mail.text
+
+
+def test_a_profile_that_stays_as_it_is_or_a_refused_change_is_not_told(door: Door) -> None:
+    door.account(phone_number=PHONE)
+    door.account("bea", "bea@example.org")
+    access, _ = door.tokens()
+    news(door)
+    same = {"username": "ada", "phone_number": PHONE, "first_name": "Ada", "last_name": "Byron"}
+    assert door.put("/profile", same, access).status_code == 200
+    assert door.put("/profile", {"username": "bea", "phone_number": None}, access).status_code == 409
+    assert news(door) == []
+
+
+def test_who_did_not_change_the_user_name_takes_the_account_back_under_the_new_one(door: Door) -> None:
+    door.account()
+    access, _ = door.tokens()
+    assert door.put("/profile", {"username": "mallory"}, access).status_code == 200
+    assert door.post(newest(door, ADA, NOT_ME), headers=JSON).status_code == 200
+    assert door.get("/profile", access).get_json()["reason"] == "revoked_by_user"
+    assert reset(door, newest(door, ADA, RESET)).status_code == 200
+    for name in ("mallory", ADA):
+        assert door.login(name, FRESH_PASSWORD).status_code == 200

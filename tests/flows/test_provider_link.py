@@ -255,3 +255,22 @@ def test_without_a_page_the_code_is_shown_to_the_browser(
     answer = visitor.open(f"/auth/google/callback?{back}")
     assert (answer.status_code, set(answer.get_json())) == (200, {"code", "message"})
     assert exchange(house, answer.get_json()["code"], access).status_code == 204
+
+
+def test_the_notice_of_a_reset_names_the_providers_that_still_sign_in(house: House, realm: Realm, access: str) -> None:
+    said_of_google = "Signing in with Google still works. If you did not set that up, sign in and remove it."
+    assert mailed.reset(house, mailed.ask_for_reset(house)).status_code == 200
+    assert "still works" not in house.mail_to(ADA)[-1].text
+    linked(house, realm, house.tokens("ada", FRESH_PASSWORD)[0])
+    assert mailed.reset(house, mailed.ask_for_reset(house), "purple-lanterns-nine").status_code == 200
+    mail = house.mail_to(ADA)[-1]
+    assert mail.subject == "Latchkey: your password was changed"
+    for text in (mail.text, mail.html):
+        assert f"Your password was changed. {said_of_google}" in text
+    code = told(Visitor(house).sign_in(realm, **ada(**WORK)))["code"]
+    tokens = exchange(house, code).get_json()
+    assert house.get("/profile", tokens["access_token"]).get_json()["username"] == "ada", "which is why it is said"
+    assert house.post(mailed.newest(house, ADA, NOT_ME)).status_code == 200
+    code = told(Visitor(house).sign_in(realm, **ada(**WORK)))["code"]
+    other = exchange(house, code).get_json()["access_token"]
+    assert house.get("/profile", other).get_json()["username"] != "ada"

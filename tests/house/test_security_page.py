@@ -1,7 +1,8 @@
 """The tables of docs/security.md and docs/security-decisions.md say what the code does."""
 
+import ast
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
@@ -16,9 +17,9 @@ from resources import json_gate
 from resources.answers import TokenAnswer
 from resources.contract import Access
 from resources.routes import ROUTES
-from services import attempts, hashing, mint, names, openid, outbox, pictures, provider_http, tokens
+from services import attempts, failed_sign_ins, hashing, mint, names, openid, outbox, pictures, provider_http, sign_ins, tokens
 from tests.attacks.test_kinds_of_token import contracts
-from tests.house.sources import imports, sources
+from tests.house.sources import Source, imports, sources
 from tests.journeys import test_outgoing_connections as outgoing
 
 WHO = {
@@ -93,6 +94,56 @@ def test_every_claim_and_log_field_has_one_class(app: Flask) -> None:
     assert told
     of_a_request = set(re.findall(r'"(\w+)":', told[1]))
     assert next(names for where, names in said if where == "log line") == plain | of_a_request | {"exc_info"}
+
+
+def uses(source: Source, name: str) -> bool:
+    """Whether the code of the file names it, as such, as an attribute or, in capitals, as a text."""
+    spelled = {name, f"extensions.{name}", f"entry.{name}"}
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.Name | ast.Attribute | ast.Constant)]
+    return any((node.value if isinstance(node, ast.Constant) else ast.unparse(node)) in spelled for node in nodes)
+
+
+def test_the_context_table_is_the_code_s() -> None:
+    rows = table("Context")
+    assert len(rows) == 7
+    for _, names_of, files, decides in rows:
+        (name,) = quoted(names_of)
+        using = {source.path for source in sources(ROOT) if uses(source, name)}
+        assert using == quoted(files), name
+        assert decides
+
+
+def test_what_is_known_of_a_caller_is_read_in_three_places() -> None:
+    raw = re.compile(r"\bremote_addr\b|\bREMOTE_ADDR\b|request\.user_agent")
+    reading = {source.path for source in sources(ROOT) if raw.search(source.text)}
+    assert {path for path in reading if path.startswith(("flows", "services", "resources")) or "/" not in path} == {
+        *("extensions.py", "resources/peers.py", "resources/utils.py"),
+    }
+
+
+def test_no_other_context_is_used() -> None:
+    said = section("Context").split("Not used: ")[1]
+    unused = {
+        "place": r"geoip|GeoIP|CF-IPCountry|maxmind",
+        "time of day": r"\.hour\b",
+        "day of the week": r"weekday\(",
+        "language": r"Accept-Language|accept_languages",
+        "reputation": r"spamhaus|dnsbl|abuseipdb",
+        "client hints": r"Sec-CH-",
+    }
+    for words, spelling in unused.items():
+        assert words in said
+        assert [source.path for source in sources(ROOT) if re.search(spelling, source.text)] == [], words
+
+
+def test_the_notices_of_unusual_sign_ins_have_the_code_s_numbers() -> None:
+    said = " ".join(" | ".join(row) for row in table("Notices", "security.md"))
+    counts = {3: "third", 5: "5 or more"}
+    assert f"the {counts[failed_sign_ins.WRONG_CODES]} wrong code within 1 hour | at once | 1 a day" in said
+    assert f"{counts[failed_sign_ins.MANY]} failed ones" in said
+    assert f"not finished within {2 * sign_ins.PENDING_SECONDS // 60} minutes | then | 1 a day" in said
+    assert 2 * sign_ins.PENDING_SECONDS <= outbox.LONGEST_ORDER_DELAY
+    assert (timedelta(hours=1), timedelta(hours=24)) == (failed_sign_ins.HOUR, failed_sign_ins.DAY)
 
 
 def test_the_guessing_table_is_the_code_s() -> None:
