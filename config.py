@@ -177,7 +177,7 @@ class Settings(BaseModel):
     otp_passwordless_login: Boolean = Field(False, description="a mailed code alone signs in, without the password")
     confirm_seconds: Seconds = Field(86400, description="life of a confirmation link, seconds")
     reset_seconds: Seconds = Field(1800, description="life of a link that sets a new password, seconds")
-    otp_seconds: Seconds = Field(600, description="life of a mailed code, seconds")
+    otp_seconds: int = Field(600, gt=0, le=600, description="life of a mailed code, seconds; at most 600")
 
     account_erase_seconds: int = Field(
         604800, ge=0, description="a deleted account is erased after as many seconds; 0: at once"
