@@ -1,6 +1,10 @@
-"""The record of what happened to an account, and its owner's view of it."""
+"""The record of what happened to an account, and its owner's view of it.
+
+Each fact is also one line of the log, written once the fact is committed, so that a copy can leave the machine.
+"""
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,10 +15,10 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from database import db, note, rows, transaction_apart
+from database import afterwards, db, note, rows, transaction_apart
 from errors import ValidationFailed
 from model import AuditFact
-from services import clock, mint
+from services import clock, mint, names
 from services.client import Client
 
 Kind = Literal[
@@ -69,6 +73,7 @@ OF_REFUSALS = (
 )
 """Kept although the call is refused. All others tell of what was done, and are undone with it."""
 UNKNOWN_EVENT = "Give the id of one of your own events: `next` of the page before holds it."
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,13 @@ class Event:
 
 def record(kind: Kind, client: Client, *, user_id: str | None = None, session_id: str | None = None, **details: str) -> None:
     """Notes a fact in the caller's unit of work; one of a refusal outlives it. `details`: nothing secret or personal."""
-    fact = AuditFact(**_values(mint.identifier(), kind, client, user_id, details), session_id=session_id)
+    values = _values(mint.identifier(), kind, client, user_id, details) | {"session_id": session_id}
+    fact = AuditFact(**values)
     if kind in OF_REFUSALS:
-        note(fact)
+        note(fact, lambda: _tell(values))
     else:
         db.session.add(fact)
+        afterwards(if_kept=lambda: _tell(values))
 
 
 def record_once(occasion: str, kind: Kind, client: Client, *, user_id: str | None = None, **details: str) -> None:
@@ -100,8 +107,11 @@ def record_once(occasion: str, kind: Kind, client: Client, *, user_id: str | Non
     fact_id = str(uuid.UUID(bytes=digest[:16], version=4))
     if rows(select(AuditFact.id).where(AuditFact.id == fact_id)):
         return
-    with suppress(IntegrityError), transaction_apart() as connection:
-        connection.execute(insert(AuditFact).values(_values(fact_id, kind, client, user_id, details)))
+    values = _values(fact_id, kind, client, user_id, details)
+    with suppress(IntegrityError):
+        with transaction_apart() as connection:
+            connection.execute(insert(AuditFact).values(values))
+        _tell(values)
 
 
 def methods(amr: Iterable[str]) -> str:
@@ -122,6 +132,17 @@ def _values(fact_id: str, kind: Kind, client: Client, user_id: str | None, detai
         "user_agent": client.user_agent,
         "details": details | client.identifiers(),
     }
+
+
+def _tell(values: dict[str, Any]) -> None:
+    """Logs the fact, with a network in place of address and user agent: the log may outlive what is kept of them."""
+    details = {name: text for name, text in values["details"].items() if name != "request_id"}
+    told = {"event": values["kind"], "event_id": values["id"], "event_time": values["time"].isoformat()}
+    told |= {"user_id": values["user_id"], "session_id": values.get("session_id")}
+    told |= {"network": names.network(values["ip"]) or None, "details": details}
+    more = "".join(f", {name}: {text}" for name, text in details.items())
+    whose, where = told["user_id"] or "nobody", told["network"] or "none"
+    log.info("event %s, account: %s, network: %s%s", told["event"], whose, where, more, extra=told)
 
 
 def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event], str | None]:

@@ -19,6 +19,7 @@ from resources.routes import ROUTES
 from services import attempts, hashing, mint, names, openid, outbox, pictures, provider_http, tokens
 from tests.attacks.test_kinds_of_token import contracts
 from tests.house.sources import imports, sources
+from tests.resources.test_event_lines import OF_A_LINE
 
 WHO = {
     Access.OPEN: "anybody",
@@ -92,6 +93,8 @@ def test_every_claim_and_log_field_has_one_class(app: Flask) -> None:
     assert told
     of_a_request = set(re.findall(r'"(\w+)":', told[1]))
     assert next(names for where, names in said if where == "log line") == plain | of_a_request | {"exc_info"}
+    of_an_event = [name for where, names in said if where == "log line of an event" for name in names]
+    assert sorted(of_an_event) == sorted(OF_A_LINE)
 
 
 def test_the_guessing_table_is_the_code_s() -> None:
