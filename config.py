@@ -173,6 +173,9 @@ class Settings(BaseModel):
     password_breach_file: str | None = Field(
         None, description="file of leaked passwords: sorted SHA-1 hashes in hex, one a line, also with `:count`"
     )
+    password_breach_url: WebAddress | None = Field(
+        None, description="service that knows leaked passwords, such as `https://api.pwnedpasswords.com/range/`"
+    )
     bcrypt_log_rounds: int = Field(12, ge=4, le=16, description="cost of a password hash; at least 10 in production")
     otp_passwordless_login: Boolean = Field(False, description="a mailed code alone signs in, without the password")
     confirm_seconds: Seconds = Field(86400, description="life of a confirmation link, seconds")

@@ -16,7 +16,7 @@ from resources import json_gate
 from resources.answers import TokenAnswer
 from resources.contract import Access
 from resources.routes import ROUTES
-from services import attempts, hashing, mint, names, openid, outbox, pictures, provider_http, tokens
+from services import attempts, bounded_http, breaches, hashing, mint, names, openid, outbox, pictures, provider_http, tokens
 from tests.attacks.test_kinds_of_token import contracts
 from tests.house.sources import imports, sources
 from tests.resources.test_event_lines import OF_A_LINE
@@ -150,10 +150,13 @@ def test_costly_functions_have_the_code_s_limits() -> None:
     assert f"{hashing.QUEUE_PER_TURN} waiting for each, {hashing.WAIT_SECONDS:.0f} s" in said["password hash"]
     assert said["picture"] == f"{pictures.AT_ONCE} at once in a worker, {pictures.WAIT_SECONDS} s waiting"
     assert said["large body"].startswith(f"{json_gate.LARGE_AT_ONCE} at once in a worker, {json_gate.SECONDS} s")
-    http = provider_http
     assert said["question to a provider"] == (
-        f"{http.AT_ONCE} at once for each provider, {http.WAIT_SECONDS:.0f} s waiting, {http.SILENCE_SECONDS} s of silence, "
-        f"{http.WHOLE_SECONDS:.0f} s in all, {http.MOST_BYTES // 1024} KiB"
+        f"{provider_http.AT_ONCE} at once for each provider, {provider_http.WAIT_SECONDS:.0f} s waiting, "
+        f"{bounded_http.SILENCE_SECONDS} s of silence, {bounded_http.WHOLE_SECONDS:.0f} s in all, "
+        f"{bounded_http.MOST_BYTES // 1024} KiB"
+    )
+    assert said["question about a leaked password"] == (
+        f"{breaches.AT_ONCE} at once in a worker, {breaches.SECONDS:.0f} s in all, {bounded_http.MOST_BYTES // 1024} KiB"
     )
     assert said["statement of the database"].endswith(f"{engines.ANSWER_SECONDS} s")
     timeout = Settings.model_fields["mail_timeout"].default
@@ -163,14 +166,16 @@ def test_costly_functions_have_the_code_s_limits() -> None:
 
 def test_every_setting_that_names_a_host_is_an_outgoing_connection() -> None:
     said = {name for _, host, *_ in table("Outgoing connections") for name in quoted(host)}
-    hosts = {name.upper() for name in Settings.model_fields if name.endswith(("_uri", "_server", "_discovery_url"))}
+    hosts = {
+        name.upper() for name in Settings.model_fields if name.endswith(("_uri", "_server", "_discovery_url", "_breach_url"))
+    }
     assert hosts <= said
     outward = {
         source.path for source in sources(ROOT) if {name for one in imports(source) for name in (one.module, one.top)} & NETWORK
     }
     assert {path for path in outward if not path.startswith(("servers/", "commands/", "deploy/"))} == {
         *("extensions.py", "services/post.py", "services/provider_connections.py", "services/provider_http.py"),
-        "services/shared_counts.py",
+        *("services/bounded_http.py", "services/breaches.py", "services/shared_counts.py"),
     }
 
 
