@@ -6,13 +6,13 @@ Each fact is also one line of the log, written once the fact is committed, so th
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from database import afterwards, db, note, rows, transaction_apart
@@ -72,6 +72,8 @@ OF_REFUSALS = (
     *("code_failed", "reauthentication_failed", "too_many_attempts"),
 )
 """Kept although the call is refused. All others tell of what was done, and are undone with it."""
+AT_A_TIME = 500
+"""Rows of a long record that are in memory at once."""
 UNKNOWN_EVENT = "Give the id of one of your own events: `next` of the page before holds it."
 log = logging.getLogger(__name__)
 
@@ -161,11 +163,15 @@ def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event]
     return events, events[-1].id if len(found) > limit else None
 
 
-def all_of(user_id: str) -> list[dict[str, Any]]:
-    """Everything recorded about the user, the earliest first."""
+def all_of(user_id: str) -> Iterator[list[dict[str, Any]]]:
+    """Everything recorded about the user, the earliest first, in pieces: a long record never lies in memory as a whole."""
     columns = (AuditFact.id, AuditFact.time, AuditFact.kind, AuditFact.ip, AuditFact.user_agent, AuditFact.details)
-    found = rows(select(*columns).where(AuditFact.user_id == user_id).order_by(AuditFact.time, AuditFact.id))
-    return [dict(row._mapping) for row in found]
+    wanted = select(*columns).where(AuditFact.user_id == user_id).order_by(AuditFact.time, AuditFact.id).limit(AT_A_TIME)
+    later: ColumnElement[bool] = true()
+    while found := rows(wanted.where(later)):
+        yield [dict(row._mapping) for row in found]
+        last = found[-1]
+        later = and_(AuditFact.time >= last.time, or_(AuditFact.time > last.time, AuditFact.id > last.id))
 
 
 def _earlier_than(user_id: str, event_id: str) -> ColumnElement[bool]:

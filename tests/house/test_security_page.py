@@ -12,6 +12,7 @@ import logs
 from config import ROOT, SECRETS, Settings
 from database import Base
 from edge import A_YEAR, CAUTIONS
+from flows import export
 from resources import json_gate
 from resources.answers import TokenAnswer
 from resources.contract import Access
@@ -149,6 +150,7 @@ def test_costly_functions_have_the_code_s_limits() -> None:
     said = {what: limit for what, _, limit, _ in table("Costly functions")}
     assert f"{hashing.QUEUE_PER_TURN} waiting for each, {hashing.WAIT_SECONDS:.0f} s" in said["password hash"]
     assert said["picture"] == f"{pictures.AT_ONCE} at once in a worker, {pictures.WAIT_SECONDS} s waiting"
+    assert said["data export"].startswith(f"{export.AT_ONCE} at once in a worker, {export.WAIT_SECONDS} s waiting;")
     assert said["large body"].startswith(f"{json_gate.LARGE_AT_ONCE} at once in a worker, {json_gate.SECONDS} s")
     assert said["question to a provider"] == (
         f"{provider_http.AT_ONCE} at once for each provider, {provider_http.WAIT_SECONDS:.0f} s waiting, "
