@@ -182,11 +182,14 @@ class Settings(BaseModel):
     password_breach_file: str | None = Field(
         None, description="file of leaked passwords: sorted SHA-1 hashes in hex, one a line, also with `:count`"
     )
+    password_breach_url: WebAddress | None = Field(
+        None, description="service that knows leaked passwords, such as `https://api.pwnedpasswords.com/range/`"
+    )
     bcrypt_log_rounds: int = Field(12, ge=4, le=16, description="cost of a password hash; at least 10 in production")
     otp_passwordless_login: Boolean = Field(False, description="a mailed code alone signs in, without the password")
     confirm_seconds: Seconds = Field(86400, description="life of a confirmation link, seconds")
     reset_seconds: Seconds = Field(1800, description="life of a link that sets a new password, seconds")
-    otp_seconds: Seconds = Field(600, description="life of a mailed code, seconds")
+    otp_seconds: int = Field(600, gt=0, le=600, description="life of a mailed code, seconds; at most 600")
 
     account_erase_seconds: int = Field(
         604800, ge=0, description="a deleted account is erased after as many seconds; 0: at once"
@@ -265,8 +268,9 @@ class Settings(BaseModel):
         return "cookies" in self.jwt_token_location
 
     def may_ask(self, host: str) -> bool:
-        """Whether a provider may be asked there."""
-        return not self.outbound_hosts or hosts.is_listed(host, self.outbound_hosts)
+        """Whether a provider, or the service of leaked passwords, may be asked there."""
+        breach_host = urlsplit(self.password_breach_url or "").hostname
+        return not self.outbound_hosts or host == breach_host or hosts.is_listed(host, self.outbound_hosts)
 
     @property
     def issuer(self) -> str:

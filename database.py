@@ -134,6 +134,7 @@ class _Work:
 
     first: Callable[[], object] | None = None
     facts: list[Base] = field(default_factory=list)
+    if_noted: list[Callable[[], object]] = field(default_factory=list)
     if_kept: list[Callable[[], object]] = field(default_factory=list)
     if_lost: list[Callable[[], object]] = field(default_factory=list)
 
@@ -141,13 +142,14 @@ class _Work:
 _work: ContextVar[_Work] = ContextVar("work")
 
 
-def note(fact: Base) -> None:
-    """Keeps a fact that is written whether or not the unit of work succeeds."""
+def note(fact: Base, then: Callable[[], object]) -> None:
+    """Keeps a fact that is written whether or not the unit of work succeeds, and what to do once it is."""
     _work.get().facts.append(fact)
+    _work.get().if_noted.append(then)
 
 
 def afterwards(*, if_kept: Callable[[], object] | None = None, if_lost: Callable[[], object] | None = None) -> None:
-    """What to do with files once the unit of work is committed, or rolled back. A commit that breaks off is neither."""
+    """What to do elsewhere once the unit of work is committed, or rolled back. A commit that breaks off is neither."""
     work = _work.get()
     work.if_kept += [if_kept] if if_kept else []
     work.if_lost += [if_lost] if if_lost else []
@@ -172,10 +174,10 @@ def unit_of_work(first: Callable[[], object] | None = None) -> Iterator[None]:
     except BaseException:
         db.session.rollback()
         _keep(work.facts)
-        _settle(work.if_lost if not committing else [])
+        _settle(work.if_noted + (work.if_lost if not committing else []))
         raise
     else:
-        _settle(work.if_kept)
+        _settle(work.if_noted + work.if_kept)
     finally:
         _work.reset(token)
         db.session.remove()

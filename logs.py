@@ -20,7 +20,7 @@ from config import ROOT, Settings
 TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(request_id)s] %(message)s"
 FIELDS = "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"
 NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
-LOUD = ("sqlalchemy", "apscheduler", "werkzeug", "flask-limiter", "flask_cors", "gunicorn", "alembic", "mail", "PIL")
+LOUD = ("sqlalchemy", "apscheduler", "werkzeug", "flask-limiter", "flask_cors", "gunicorn", "alembic", "mail", "PIL", "urllib3")
 """Libraries whose lower levels quote parameters, paths or bodies."""
 
 

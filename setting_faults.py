@@ -14,7 +14,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 def found_in(settings: Settings) -> list[str]:
     examined = (
-        *(_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_file_faults),
+        *(_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_faults),
         *(_metrics_faults, _default_password_faults),
     )
     rules = [fault for faults in examined for fault in faults(settings)]
@@ -77,10 +77,13 @@ def _is_default_password(address: str) -> bool:
     return bool(password) and (known or bool(PLACEHOLDER.search(password)))
 
 
-def _breach_file_faults(settings: Settings) -> list[str]:
+def _breach_faults(settings: Settings) -> list[str]:
+    faults = []
     if settings.password_breach_file and (problem := _breach_file_problem(settings.password_breach_file)):
-        return [f"PASSWORD_BREACH_FILE: {problem}. Name the sorted file of the Have I Been Pwned download, or none."]
-    return []
+        faults.append(f"PASSWORD_BREACH_FILE: {problem}. Name the sorted file of the Have I Been Pwned download, or none.")
+    if settings.password_breach_url and not _is_safe(settings.password_breach_url):
+        faults.append("PASSWORD_BREACH_URL: is not https, so the answer could be anybody's. Use the service's https address.")
+    return faults
 
 
 def _breach_file_problem(path: str) -> str | None:

@@ -1,16 +1,57 @@
 """All that the service holds about a person, for that person (GDPR Art. 15 and 20)."""
 
 import base64
+from collections.abc import Iterator
 from contextlib import suppress
+from tempfile import SpooledTemporaryFile
+from threading import BoundedSemaphore
 from typing import Any
 
+from pydantic_core import to_json
+
+from errors import Busy
 from services import addresses, audit, devices, identities, known_devices, pictures, recovery_codes, session_lists
 from services.sessions import SignedIn
 from services.users import Account
 
+AT_ONCE, WAIT_SECONDS = 2, 5
+"""How many of this process are written at a time: a long one takes seconds of the processor."""
+IN_MEMORY = 1024 * 1024
+"""What is longer lies in a file without a name, which is gone once it is closed."""
+_places = BoundedSemaphore(AT_ONCE)
 
-def of(signed_in: SignedIn) -> dict[str, Any]:
-    """Everything but secrets: no hash, key or code."""
+
+def of(signed_in: SignedIn) -> "SpooledTemporaryFile[bytes]":
+    """Everything but secrets (no hash, key or code) as one JSON object in a file, which the caller closes. Raises Busy.
+
+    It is whole before the first byte is sent: a client that reads slowly holds no connection of the database.
+    """
+    if not _places.acquire(timeout=WAIT_SECONDS):
+        raise Busy
+    file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - it outlives this call
+    try:
+        for piece in _pieces(signed_in):
+            file.write(piece)
+    except BaseException:
+        file.close()
+        raise
+    finally:
+        _places.release()
+    return file
+
+
+def _pieces(signed_in: SignedIn) -> Iterator[bytes]:
+    """The document, in pieces of a few hundred events."""
+    yield to_json(_account(signed_in))[:-1] + b',"security_events":['
+    comma = b""
+    for events in audit.all_of(signed_in.account.id):
+        yield comma + to_json([_with_device(row) for row in events])[1:-1]
+        comma = b","
+    yield b"]}\n"
+
+
+def _account(signed_in: SignedIn) -> dict[str, Any]:
+    """All but the events."""
     account = signed_in.account
     return {
         "profile": _profile(account),
@@ -20,7 +61,6 @@ def of(signed_in: SignedIn) -> dict[str, Any]:
         "devices_first_seen": known_devices.first_seen(account.id),
         "recovery_codes_left": recovery_codes.left(account.id),
         "sessions": [_with_device(row) for row in session_lists.all_of(account.id)],
-        "security_events": [_with_device(row) for row in audit.all_of(account.id)],
     }
 
 

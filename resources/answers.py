@@ -1,6 +1,7 @@
 """How users, sessions and tokens look as JSON."""
 
 from datetime import datetime, timedelta
+from typing import IO
 
 from flask import Response, g, make_response
 from pydantic import BaseModel, Field
@@ -12,6 +13,8 @@ from services import clock, tokens
 from services.sessions import SignedIn
 from services.tokens import Grant
 
+PIECE = 64 * 1024
+"""Bytes of a file that are sent at a time."""
 A_JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI…"
 A_TOKEN = "nL5pGa9oIi3UwEqYtMmZ4uWc0QnT6Vb1yKfR8sXeJ2h"  # noqa: S105 - an example
 AN_ID = "5f0c9c1e-2a4b-4c58-9a53-8d4f4f1c7b21"
@@ -127,3 +130,13 @@ def redirect(address: str) -> Response:
 def json(document: object, status: int = 200, mimetype: str = "application/json") -> Response:
     """A model, or plain values, as JSON; its own line where a terminal shows it."""
     return Response(to_json(document) + b"\n", status, mimetype=mimetype)
+
+
+def file(document: IO[bytes]) -> Response:
+    """A JSON document that is sent from a file piece by piece, and closed then."""
+    length = document.tell()
+    document.seek(0)
+    pieces = iter(lambda: document.read(PIECE), b"")
+    answer = Response(pieces, mimetype="application/json", headers={"Content-Length": str(length)})
+    answer.call_on_close(document.close)
+    return answer

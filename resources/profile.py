@@ -103,7 +103,7 @@ class ProfileExport(Resource):
     access = Access.SIGNED_IN
     tag = "Profile"
 
-    @contract(media=("application/json",), fresh=True)
+    @contract(media=("application/json",), refuses=(Busy,), fresh=True)
     def get(self) -> Response:
         """All that the service holds about you; no secrets."""
-        return answers.json(export.of(self.signed_in))
+        return answers.file(export.of(self.signed_in))

@@ -1,20 +1,24 @@
-"""The record of what happened to an account, and its owner's view of it."""
+"""The record of what happened to an account, and its owner's view of it.
+
+Each fact is also one line of the log, written once the fact is committed, so that a copy can leave the machine.
+"""
 
 import hashlib
+import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
-from database import db, note, rows, transaction_apart
+from database import afterwards, db, note, rows, transaction_apart
 from errors import ValidationFailed
 from model import AuditFact
-from services import clock, mint
+from services import clock, mint, names
 from services.client import Client
 
 Kind = Literal[
@@ -68,7 +72,10 @@ OF_REFUSALS = (
     *("code_failed", "reauthentication_failed", "too_many_attempts"),
 )
 """Kept although the call is refused. All others tell of what was done, and are undone with it."""
+AT_A_TIME = 500
+"""Rows of a long record that are in memory at once."""
 UNKNOWN_EVENT = "Give the id of one of your own events: `next` of the page before holds it."
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,13 @@ class Event:
 
 def record(kind: Kind, client: Client, *, user_id: str | None = None, session_id: str | None = None, **details: str) -> None:
     """Notes a fact in the caller's unit of work; one of a refusal outlives it. `details`: nothing secret or personal."""
-    fact = AuditFact(**_values(mint.identifier(), kind, client, user_id, details), session_id=session_id)
+    values = _values(mint.identifier(), kind, client, user_id, details) | {"session_id": session_id}
+    fact = AuditFact(**values)
     if kind in OF_REFUSALS:
-        note(fact)
+        note(fact, lambda: _tell(values))
     else:
         db.session.add(fact)
+        afterwards(if_kept=lambda: _tell(values))
 
 
 def record_once(occasion: str, kind: Kind, client: Client, *, user_id: str | None = None, **details: str) -> None:
@@ -100,8 +109,11 @@ def record_once(occasion: str, kind: Kind, client: Client, *, user_id: str | Non
     fact_id = str(uuid.UUID(bytes=digest[:16], version=4))
     if rows(select(AuditFact.id).where(AuditFact.id == fact_id)):
         return
-    with suppress(IntegrityError), transaction_apart() as connection:
-        connection.execute(insert(AuditFact).values(_values(fact_id, kind, client, user_id, details)))
+    values = _values(fact_id, kind, client, user_id, details)
+    with suppress(IntegrityError):
+        with transaction_apart() as connection:
+            connection.execute(insert(AuditFact).values(values))
+        _tell(values)
 
 
 def methods(amr: Iterable[str]) -> str:
@@ -124,6 +136,17 @@ def _values(fact_id: str, kind: Kind, client: Client, user_id: str | None, detai
     }
 
 
+def _tell(values: dict[str, Any]) -> None:
+    """Logs the fact, with a network in place of address and user agent: the log may outlive what is kept of them."""
+    details = {name: text for name, text in values["details"].items() if name != "request_id"}
+    told = {"event": values["kind"], "event_id": values["id"], "event_time": values["time"].isoformat()}
+    told |= {"user_id": values["user_id"], "session_id": values.get("session_id")}
+    told |= {"network": names.network(values["ip"]) or None, "details": details}
+    more = "".join(f", {name}: {text}" for name, text in details.items())
+    whose, where = told["user_id"] or "nobody", told["network"] or "none"
+    log.info("event %s, account: %s, network: %s%s", told["event"], whose, where, more, extra=told)
+
+
 def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event], str | None]:
     """The user's own events, the latest first, and the id to give as `before` for the next page; None on the last one.
 
@@ -140,11 +163,15 @@ def of(user_id: str, limit: int, before: str | None = None) -> tuple[list[Event]
     return events, events[-1].id if len(found) > limit else None
 
 
-def all_of(user_id: str) -> list[dict[str, Any]]:
-    """Everything recorded about the user, the earliest first."""
+def all_of(user_id: str) -> Iterator[list[dict[str, Any]]]:
+    """Everything recorded about the user, the earliest first, in pieces: a long record never lies in memory as a whole."""
     columns = (AuditFact.id, AuditFact.time, AuditFact.kind, AuditFact.ip, AuditFact.user_agent, AuditFact.details)
-    found = rows(select(*columns).where(AuditFact.user_id == user_id).order_by(AuditFact.time, AuditFact.id))
-    return [dict(row._mapping) for row in found]
+    wanted = select(*columns).where(AuditFact.user_id == user_id).order_by(AuditFact.time, AuditFact.id).limit(AT_A_TIME)
+    later: ColumnElement[bool] = true()
+    while found := rows(wanted.where(later)):
+        yield [dict(row._mapping) for row in found]
+        last = found[-1]
+        later = and_(AuditFact.time >= last.time, or_(AuditFact.time > last.time, AuditFact.id > last.id))
 
 
 def recorded(user_id: str, kinds: tuple[Kind, ...], since: datetime, until: datetime) -> list[Any]:

@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet, RSAKey
 from config import Provider
 from errors import OauthFailed
 from extensions import settings
-from services import clock, names, provider_connections, provider_http, providers
+from services import bounded_http, clock, names, provider_connections, provider_http, providers
 from services.providers import Errand, Person
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512")
@@ -61,7 +61,7 @@ def authorization_url(chosen: Provider, state: str, errand: Errand, *, fresh: bo
 
 def person(chosen: Provider, code: str, issuer: str | None, errand: Errand) -> Person:
     """Redeems the code, of an answer that names this issuer, and reads who it is. Raises OauthFailed, ProviderUnavailable."""
-    with provider_connections.within(provider_http.WHOLE_SECONDS):
+    with provider_connections.within(bounded_http.WHOLE_SECONDS):
         _check_issuer(chosen, issuer)
         return _redeemed(chosen, code, errand)
 
@@ -139,7 +139,7 @@ def _remembered(key: tuple[str, str], seconds: float, fetch: Callable[[], dict[s
 
 def _verified(chosen: Provider, about: dict[str, Any], id_token: object, nonce: str) -> dict[str, Any]:
     """The claims of an ID token that is signed by the provider, for us, now, for this visit (OIDC Core §3.1.3.7)."""
-    if not isinstance(id_token, str) or len(id_token) > provider_http.MOST_BYTES:
+    if not isinstance(id_token, str) or len(id_token) > bounded_http.MOST_BYTES:
         raise _refused(chosen, "it sent no ID token")
     claims = _decoded(chosen, about["jwks_uri"], id_token)
     now = clock.now().timestamp()

@@ -38,7 +38,14 @@ def problems(text: str, context: tuple[str | None, ...]) -> list[str]:
     if len(text) > most:
         return [f"Use at most {most} characters."]  # and nothing else is looked at, so that the work stays bounded
     too_short = [f"Use at least {least} characters."] if len(text) < least else []
-    return too_short + (_guesses(text, _own_words(context)) if text else [])
+    found = too_short + (_guesses(text, _own_words(context)) if text else [])
+    return found or _leaks(text)
+
+
+def _leaks(text: str) -> list[str]:
+    """Looked up last, so that no other service is asked about a password that is refused anyway."""
+    told = "This password is in a list of leaked ones. Choose another, and change it wherever else you use it."
+    return [told] if breaches.lists(text) else []
 
 
 def _guesses(text: str, words: set[str]) -> list[str]:
@@ -47,8 +54,6 @@ def _guesses(text: str, words: set[str]) -> list[str]:
         found.append("This is one of the most common passwords. Choose another.")
     if _is_made_of(_folded(text), words):
         found.append("Do not make it of your names, your address or the name of this service. Choose other words.")
-    if breaches.lists(text):
-        found.append("This password is in a list of leaked ones. Choose another, and change it wherever else you use it.")
     if not found and _is_easy_to_guess(text, words):
         found.append("This is easy to guess. Use several unrelated words, or more characters.")
     return found

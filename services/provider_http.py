@@ -1,7 +1,6 @@
-"""The way to an OpenID provider: bounded in time and size, without redirects, whatever the other side does."""
+"""What an OpenID provider is asked, by Authlib over bounded connections; whatever it does, one of two refusals."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -12,20 +11,13 @@ from urllib.parse import quote_plus
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.integrations.requests_client.oauth2_session import OAuth2ClientAuth
-from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
+from requests import Response
 from requests.exceptions import JSONDecodeError, RequestException
-from urllib3.exceptions import DecodeError, HTTPError
 
 from config import Provider
 from errors import OauthFailed, ProviderUnavailable
-from services import provider_connections
+from services import bounded_http
 
-SILENCE_SECONDS = 5
-"""How long each step may take: connecting, and every read."""
-WHOLE_SECONDS = 10.0
-"""How long one answer may take, and all that one sign-in asks for."""
-MOST_BYTES = 256 * 1024
 AT_ONCE = 4
 """How many of this process may wait for one provider, so that one that hangs never takes every thread."""
 WAIT_SECONDS = 1.0
@@ -37,48 +29,6 @@ log = logging.getLogger(__name__)
 _askers: dict[str, BoundedSemaphore] = {}
 
 
-class _Excess(RequestException):
-    """More than a provider has to say, or not as it was asked for."""
-
-
-class _Bounded(HTTPAdapter):
-    """Reads the whole answer itself, up to the bounds, so that what is built on it never waits or grows."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": provider_connections.PlainPool,
-            "https": provider_connections.SecurePool,
-        }
-
-    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        with provider_connections.cut_off_after(WHOLE_SECONDS) as until:
-            options |= {"stream": True, "timeout": min(SILENCE_SECONDS, until - time.monotonic())}
-            response = super().send(request, *args, **options)
-            try:
-                if response.is_redirect:
-                    raise _Excess("a redirect")
-                response._content = _content(response.raw, until)
-            except DecodeError as error:
-                raise _Excess("an encoding that is none") from error
-            except HTTPError as error:
-                raise RequestException from error
-            finally:
-                response.close()
-        return response
-
-
-def _content(raw: Any, until: float) -> bytes:
-    body = bytearray()
-    while part := raw.read1(64 * 1024, decode_content=True):
-        body += part
-        if len(body) > MOST_BYTES:
-            raise _Excess("a body above the bound")
-    if time.monotonic() >= until:  # it may have been cut off, which looks like its end
-        raise RequestException("a body that does not end")
-    return bytes(body)
-
-
 def session(provider: Provider, redirect_uri: str) -> OAuth2Session:
     """Authlib's client, over bounded connections."""
     client = OAuth2Session(
@@ -88,10 +38,7 @@ def session(provider: Provider, redirect_uri: str) -> OAuth2Session:
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
     )
-    client.trust_env = False
-    for scheme in ("https://", "http://"):
-        client.mount(scheme, _Bounded())
-    return client
+    return bounded_http.bound(client)
 
 
 def fetched(provider: Provider, url: str, bearer: str | None = None) -> dict[str, Any]:
@@ -143,7 +90,7 @@ def _asked(provider: Provider, ask: Callable[[], Found]) -> Found:
         raise ProviderUnavailable
     try:
         return ask()
-    except (OAuthError, _Excess, JSONDecodeError, *NONSENSE) as error:
+    except (OAuthError, bounded_http.Excess, JSONDecodeError, *NONSENSE) as error:
         log.warning("provider %s answered wrongly: %s", provider.name, type(error).__name__)
         raise OauthFailed from error
     except provider_connections.Unlisted as error:

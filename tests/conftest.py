@@ -20,7 +20,7 @@ from app import create_app
 from database import Base, db, in_transaction, unit_of_work
 from extensions import limiter
 from schema import migrations
-from services import clock, provider_http
+from services import bounded_http, clock
 from tests.parts import mariadb, postgresql
 from tests.parts.missing import Missing
 from tests.parts.smtp import MailServer
@@ -39,7 +39,7 @@ ROOMY = {
 }
 UPLOADS = tempfile.TemporaryDirectory(prefix="latchkey-uploads-")
 """Of this test process; gone when it ends."""
-ASK: Callable[..., Any] = provider_http._Bounded.send
+ASK: Callable[..., Any] = bounded_http._Bounded.send
 HASHPW: Callable[[bytes, bytes], bytes] = bcrypt.hashpw
 
 
@@ -155,11 +155,11 @@ def no_hash_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_provider_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A provider that is slow would make every other writer wait."""
+def no_question_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider or another service that is slow would make every other writer wait."""
 
     def watched(*given: Any, **options: Any) -> Any:
-        assert not in_transaction(), "a transaction is open while a provider is asked"
+        assert not in_transaction(), "a transaction is open while another service is asked"
         return ASK(*given, **options)
 
-    monkeypatch.setattr(provider_http._Bounded, "send", watched)
+    monkeypatch.setattr(bounded_http._Bounded, "send", watched)

@@ -17,6 +17,8 @@ from services import breaches, pictures
 
 MEBIBYTE = 2**20
 SCARCE, LOW = 200 * MEBIBYTE, 1024 * MEBIBYTE
+KNOWN = "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8"
+"""SHA-1 of `password`, which every list of leaked passwords has."""
 MOUNTED = Path("/run/secrets")
 """Where container engines put secrets, readable by all inside."""
 
@@ -24,7 +26,7 @@ MOUNTED = Path("/run/secrets")
 def examined() -> Findings:
     found = [*_open_secrets(), *_unwritable(), *_full()]
     yield from found or [ok("files", "secrets are private, folders are writable, and there is room")]
-    yield _leaked_passwords()
+    yield from _leaked_passwords()
 
 
 def pictures_examined() -> Findings:
@@ -95,19 +97,35 @@ def _full() -> Iterator[Finding]:
             )
 
 
-def _leaked_passwords() -> Finding:
-    """`password` is in every such list."""
-    if settings().password_breach_file is None:
-        if settings().development:
-            return ok("leaked passwords", "no list; common ones are refused all the same")
-        return warning(
+def _leaked_passwords() -> Findings:
+    if settings().password_breach_file:
+        yield _file_of_leaked_passwords()
+    if settings().password_breach_url:
+        yield _service_of_leaked_passwords()
+    elif not settings().password_breach_file and settings().development:
+        yield ok("leaked passwords", "no list; common ones are refused all the same")
+    elif not settings().password_breach_file:
+        yield warning(
             "leaked passwords",
             "PASSWORD_BREACH_FILE is not set: only the most common leaked passwords are rejected",
-            "Name a Have I Been Pwned download in it: docs/production.md.",
+            "Name a Have I Been Pwned download in it, or a service in PASSWORD_BREACH_URL: docs/production.md.",
         )
+
+
+def _file_of_leaked_passwords() -> Finding:
     try:
-        if breaches.lists("password"):
+        if breaches.is_in_file(KNOWN):
             return ok("leaked passwords", "the list can be searched")
     except Refusal:
         return fault("leaked passwords", "the list cannot be searched, so new passwords are refused", "Download it anew.")
     return warning("leaked passwords", "the list does not know the word password: it is not whole", "Download it anew.")
+
+
+def _service_of_leaked_passwords() -> Finding:
+    try:
+        if KNOWN[breaches.PREFIX :] in breaches.leaked_behind(KNOWN[: breaches.PREFIX]):
+            return ok("leaked passwords", "the service answers")
+        told = "the service does not know the word password"
+    except breaches.Unanswered as error:
+        told = f"the service does not answer, so leaked passwords are accepted: {error}"
+    return warning("leaked passwords", told, "Check PASSWORD_BREACH_URL, and that this machine may reach it.")

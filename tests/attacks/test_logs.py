@@ -2,6 +2,7 @@
 
 import http.client
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,17 @@ def test_no_canary_reaches_the_log(watched: tuple[Service, Path], mail_server: M
         assert "given up" in log
         assert "503" in log or "500" in log
     assert found == {"output": [], "file": []}
+    with doors.engine_of(uri).connect() as connection:
+        found_rows = connection.execute(text("SELECT kind, count(*) FROM audit_facts GROUP BY kind"))
+        rows: dict[str, int] = dict(found_rows.tuples().all())
+    assert sum(rows.values()) >= 40
+    assert [_events(log) for log in (printed, written)] == [rows, rows], "each event is one line, and leaves the machine"
+
+
+def _events(log: str) -> Counter[str]:
+    """How many lines of events there are of each kind, in either format."""
+    found = re.findall(r'^\{.*"event": "(\w+)"|services\.audit \[[^]]+\] event (\w+)', log, re.MULTILINE)
+    return Counter(of_json or of_text for of_json, of_text in found)
 
 
 def _hits(log: str, words: list[str]) -> list[str]:

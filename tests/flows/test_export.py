@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import timedelta
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import time_machine
 from sqlalchemy import select, update
 
 from database import Base, db, rows, unit_of_work
+from flows import export
 from model import HeldAddress, User
-from services import addresses, clock, identities, pictures
+from services import addresses, audit, clock, identities, pictures
 from tests.parts import forms, images
 from tests.people import PASSWORD, House
 
@@ -142,3 +144,34 @@ def test_without_anything_it_is_complete_all_the_same(house: House) -> None:
     with unit_of_work():
         db.session.execute(update(User).values(password_hash=None))
     assert exported(house, access)["profile"]["has_password"] is False
+
+
+def test_two_are_written_at_once_and_a_third_is_told_to_come_back(
+    house: House, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "WAIT_SECONDS", 0.01)
+    with export._places, export._places:
+        refused = house.get("/profile/export", access)
+        assert (refused.status_code, refused.get_json()["code"]) == (503, "busy")
+        assert int(refused.headers["Retry-After"]) > 0
+    for _ in range(3):
+        exported(house, access)
+
+
+def test_its_file_is_gone_once_it_is_sent_or_cannot_be_written(
+    house: House, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[SpooledTemporaryFile[bytes]] = []
+
+    def noted(size: int) -> "SpooledTemporaryFile[bytes]":
+        file = SpooledTemporaryFile(size)  # noqa: SIM115 - the service closes it
+        made.append(file)
+        return file
+
+    monkeypatch.setattr(export, "SpooledTemporaryFile", noted)
+    with house.get("/profile/export", access) as answer:
+        assert len(answer.get_data()) == int(answer.headers["Content-Length"])
+    monkeypatch.setattr(audit, "all_of", lambda user_id: 1 / 0)
+    for _ in range(export.AT_ONCE + 1):
+        assert house.get("/profile/export", access).get_json()["code"] == "internal_error"
+    assert [file.closed for file in made] == [True] * (export.AT_ONCE + 2)

@@ -13,14 +13,30 @@ import logs
 from config import ROOT, SECRETS, Settings
 from database import Base
 from edge import A_YEAR, CAUTIONS
+from flows import export
 from resources import json_gate
 from resources.answers import TokenAnswer
 from resources.contract import Access
 from resources.routes import ROUTES
-from services import attempts, failed_sign_ins, hashing, mint, names, openid, outbox, pictures, provider_http, sign_ins, tokens
+from services import (
+    attempts,
+    bounded_http,
+    breaches,
+    failed_sign_ins,
+    hashing,
+    mint,
+    names,
+    openid,
+    outbox,
+    pictures,
+    provider_http,
+    sign_ins,
+    tokens,
+)
 from tests.attacks.test_kinds_of_token import contracts
 from tests.house.sources import Source, imports, sources
 from tests.journeys import test_outgoing_connections as outgoing
+from tests.resources.test_event_lines import OF_A_LINE
 
 WHO = {
     Access.OPEN: "anybody",
@@ -94,6 +110,8 @@ def test_every_claim_and_log_field_has_one_class(app: Flask) -> None:
     assert told
     of_a_request = set(re.findall(r'"(\w+)":', told[1]))
     assert next(names for where, names in said if where == "log line") == plain | of_a_request | {"exc_info"}
+    of_an_event = [name for where, names in said if where == "log line of an event" for name in names]
+    assert sorted(of_an_event) == sorted(OF_A_LINE)
 
 
 def uses(source: Source, name: str) -> bool:
@@ -198,11 +216,15 @@ def test_costly_functions_have_the_code_s_limits() -> None:
     said = {what: limit for what, _, limit, _ in table("Costly functions")}
     assert f"{hashing.QUEUE_PER_TURN} waiting for each, {hashing.WAIT_SECONDS:.0f} s" in said["password hash"]
     assert said["picture"] == f"{pictures.AT_ONCE} at once in a worker, {pictures.WAIT_SECONDS} s waiting"
+    assert said["data export"].startswith(f"{export.AT_ONCE} at once in a worker, {export.WAIT_SECONDS} s waiting;")
     assert said["large body"].startswith(f"{json_gate.LARGE_AT_ONCE} at once in a worker, {json_gate.SECONDS} s")
-    http = provider_http
     assert said["question to a provider"] == (
-        f"{http.AT_ONCE} at once for each provider, {http.WAIT_SECONDS:.0f} s waiting, {http.SILENCE_SECONDS} s of silence, "
-        f"{http.WHOLE_SECONDS:.0f} s in all, {http.MOST_BYTES // 1024} KiB"
+        f"{provider_http.AT_ONCE} at once for each provider, {provider_http.WAIT_SECONDS:.0f} s waiting, "
+        f"{bounded_http.SILENCE_SECONDS} s of silence, {bounded_http.WHOLE_SECONDS:.0f} s in all, "
+        f"{bounded_http.MOST_BYTES // 1024} KiB"
+    )
+    assert said["question about a leaked password"] == (
+        f"{breaches.AT_ONCE} at once in a worker, {breaches.SECONDS:.0f} s in all, {bounded_http.MOST_BYTES // 1024} KiB"
     )
     assert said["statement of the database"].endswith(f"{engines.ANSWER_SECONDS} s")
     timeout = Settings.model_fields["mail_timeout"].default
@@ -212,16 +234,18 @@ def test_costly_functions_have_the_code_s_limits() -> None:
 
 def test_every_setting_that_names_a_host_is_an_outgoing_connection() -> None:
     said = {name for _, host, *_ in table("Outgoing connections") for name in quoted(host)}
-    hosts = {name.upper() for name in Settings.model_fields if name.endswith(("_uri", "_server", "_discovery_url"))}
+    hosts = {
+        name.upper() for name in Settings.model_fields if name.endswith(("_uri", "_server", "_discovery_url", "_breach_url"))
+    }
     assert hosts <= said
-    not_in_the_journey = {"OIDC_<NAME>_DISCOVERY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+    not_in_the_journey = {"OIDC_<NAME>_DISCOVERY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "PASSWORD_BREACH_URL"}
     assert said == {*outgoing.ADDRESSES, *outgoing.MAIL} | not_in_the_journey
     outward = {
         source.path for source in sources(ROOT) if {name for one in imports(source) for name in (one.module, one.top)} & NETWORK
     }
     assert {path for path in outward if not path.startswith(("servers/", "commands/", "deploy/"))} == {
         *("extensions.py", "services/post.py", "services/provider_connections.py", "services/provider_http.py"),
-        "services/shared_counts.py",
+        *("services/bounded_http.py", "services/breaches.py", "services/shared_counts.py"),
     }
 
 

@@ -231,6 +231,31 @@ def test_a_sender_is_one_address_in_development_too() -> None:
     assert load(development).sender == ("", "latchkey@localhost")
 
 
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_a_service_of_leaked_passwords_is_asked_by_https(environment: str) -> None:
+    here = GOOD | {"FLASK_ENV": environment}
+    for url in (
+        "http://leaks.example.org/range/",
+        "leaks.example.org",
+        "https://leaks.example.org/range?all",
+        "ftp://127.0.0.1",
+    ):
+        faults = faults_of(here | {"PASSWORD_BREACH_URL": url})
+        assert named(faults) == ["PASSWORD_BREACH_URL"]
+        assert re.fullmatch(r"[A-Z_]+: .{12,}\. .{12,}", faults[0])
+    for url in ("https://api.pwnedpasswords.com/range/", "http://127.0.0.1:8080/range"):
+        assert load(here | {"PASSWORD_BREACH_URL": url}).password_breach_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_a_mailed_code_lives_for_ten_minutes_at_most(environment: str) -> None:
+    """OWASP ASVS 5.0, 6.5.5."""
+    assert load(GOOD | {"FLASK_ENV": environment, "OTP_SECONDS": "600"}).otp_seconds == 600
+    for seconds in ("601", "86400"):
+        (fault,) = faults_of(GOOD | {"FLASK_ENV": environment, "OTP_SECONDS": seconds})
+        assert re.fullmatch(r"OTP_SECONDS: .*600\. It means: .*at most 600\.", fault), fault
+
+
 @pytest.mark.parametrize("text", ["headers,cookies", "cookies,headers", " cookies , headers, cookies"])
 def test_both_token_locations_may_be_named_in_any_order(text: str) -> None:
     settings = load(GOOD | {"JWT_TOKEN_LOCATION": text})

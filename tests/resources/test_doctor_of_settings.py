@@ -17,7 +17,9 @@ import pytest
 
 from commands.doctor import mail
 from tests.conftest import SECRETS, refuse_or_skip
+from tests.parts import http_faults
 from tests.parts.images import png
+from tests.parts.leaks import service_of_leaks
 from tests.parts.missing import Missing
 from tests.parts.ports import LOOPBACK, free_port
 from tests.parts.redis import redis
@@ -225,6 +227,16 @@ def test_a_list_of_leaked_passwords_that_does_not_do_its_work(admit: Admit, tmp_
     patient.examined().one("leaked passwords", "fault", "cannot be searched")
     admit().examined().one("leaked passwords", "ok", "no list")
     admit(**BEHIND_A_PROXY).examined().one("leaked passwords", "warning", "PASSWORD_BREACH_FILE is not set")
+
+
+def test_a_service_of_leaked_passwords_that_does_not_do_its_work(admit: Admit) -> None:
+    with service_of_leaks() as leaks:
+        patient = admit(PASSWORD_BREACH_URL=leaks.url, **BEHIND_A_PROXY)
+        patient.examined().one("leaked passwords", "ok", "answers")
+        leaks.words = set()
+        patient.examined().one("leaked passwords", "warning", "does not know the word password")
+        leaks.fault = http_faults.broken
+        patient.examined().one("leaked passwords", "warning", "does not answer", "status 500", "PASSWORD_BREACH_URL")
 
 
 def test_a_picture_whose_file_is_gone(admit: Admit, tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ import bcrypt
 import pytest
 
 from tests.conftest import SECRETS
+from tests.mailed import FRESH_PASSWORD, ask_for_reset, reset
+from tests.parts import http_faults
+from tests.parts.leaks import service_of_leaks
 from tests.people import PASSWORD, House
-from tests.resources.conftest import Door
+from tests.resources.conftest import Door, heard_log
 from tests.resources.problem import errors_of
 
 PEPPER = SECRETS["PASSWORD_PEPPER"]
@@ -71,6 +74,30 @@ def test_a_leaked_password_is_refused_and_a_list_that_is_gone_says_come_back(
     assert int(answer.headers["Retry-After"]) > 0
     assert door.counts() == before
     assert door.login("bea", f"{PASSWORD}-bea").get_json()["code"] == "email_not_confirmed"
+
+
+def test_a_password_that_a_service_knows_is_refused_and_an_outage_of_it_keeps_nobody_out(
+    build: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service_of_leaks() as leaks:
+        door = build(PASSWORD_BREACH_URL=leaks.url, LOG_LEVEL="DEBUG")
+        leaks.words = {PASSWORD}
+        before, log = door.counts(), heard_log(monkeypatch)
+        assert "leaked" in errors_of(door.sign_up())["password"][0]
+        assert door.counts() == before
+        leaks.fault = http_faults.broken
+        assert door.sign_up().status_code == 201
+        door.post(door.confirm_link())
+        assert door.sign_up("bea").status_code == 201
+        assert len(leaks.asked) == 3, "an address that is taken costs the same question"
+        access, _ = door.tokens()
+        body = {"current_password": PASSWORD, "new_password": FRESH_PASSWORD}
+        leaks.fault, leaks.words = None, {FRESH_PASSWORD}
+        assert "leaked" in errors_of(door.post("/change-password", body, access))["new_password"][0]
+        assert "leaked" in errors_of(reset(door, ask_for_reset(door)))["password"][0]
+        assert len(leaks.asked) == 5, "signing in asks nothing"
+        assert log.getvalue().count("PASSWORD_BREACH_URL: a password was not looked up: status 500") == 2
+        assert [path for path in leaks.asked if path.removeprefix("/range/") in log.getvalue()] == []
 
 
 def test_a_too_long_password_is_refused_before_hashing(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
