@@ -17,6 +17,7 @@ from setting_kinds import (
     Database,
     Headers,
     Host,
+    Hosts,
     LimitStorage,
     Names,
     Origins,
@@ -119,6 +120,10 @@ class Settings(BaseModel):
     db_pool_timeout: Seconds = Field(10, description="wait for a free connection, seconds")
     db_pool_recycle: Seconds = Field(1800, description="age at which a connection is made anew, seconds")
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field("FULL", description="durability of SQLite")
+
+    plaintext_hosts: Hosts = Field(
+        (), description="hosts of a private network of your own that may be asked without TLS, comma-separated; else refused"
+    )
 
     base_url: WebAddress | None = Field(
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import transport
 from config import BREACH_LINE, GMAIL, LONGEST_BREACH_LINE, PLACEHOLDER, SECRETS, Settings
 
 DEFAULT_PASSWORDS = ("postgres", "root", "admin", "mysql", "mariadb", "redis", "foobared", "latchkey", "test", "123456", "toor")
@@ -15,7 +16,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 def found_in(settings: Settings) -> list[str]:
     examined = (
         *(_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_file_faults),
-        *(_metrics_faults, _default_password_faults),
+        *(_metrics_faults, _default_password_faults, _transport_faults),
     )
     rules = [fault for faults in examined for fault in faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
@@ -75,6 +76,22 @@ def _is_default_password(address: str) -> bool:
     password = unquote(parts.password or "").lower()
     known = password in DEFAULT_PASSWORDS or password == unquote(parts.username or "").lower()
     return bool(password) and (known or bool(PLACEHOLDER.search(password)))
+
+
+def _transport_faults(settings: Settings) -> list[str]:
+    """What somebody on the network between could read or answer."""
+    if settings.development:
+        return []
+    faults = []
+    for way in transport.ways(settings):
+        plain = " and ".join(host for host in way.hosts if host not in settings.plaintext_hosts)
+        if plain and not way.is_encrypted:
+            cure = f"{way.cure}, or name {plain} in PLAINTEXT_HOSTS if that network is yours alone."
+            faults.append(f"{way.setting}: does not ask {plain} by TLS. {cure}")
+    for trap in transport.traps(settings)[:1]:
+        cure = "Name ssl_ca=FILE alone: by it certificate and name are checked."
+        faults.append(f"{transport.DATABASE}: {trap} makes the driver forget ssl_ca. {cure}")
+    return faults
 
 
 def _breach_file_faults(settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 ORIGIN = re.compile(r"[A-Za-z]+://[^\s/?#@%\\]+")
 HOST = re.compile(r"[a-z0-9._-]+")
+IPV6 = re.compile(r"[0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*")
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 COOKIE_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -59,6 +60,17 @@ def _ascii_host(host: str) -> str:
 
 def _host(value: object) -> object:
     return _ascii_host(value) if isinstance(value, str) else value
+
+
+def _hosts(value: object) -> object:
+    """As addresses spell them; IPv6 without brackets."""
+    parts = _ring(value)
+    if not isinstance(parts, tuple):
+        return parts
+    found = tuple(_ascii_host(part).lower().strip("[]") for part in parts)
+    if not all(HOST.fullmatch(host) or IPV6.fullmatch(host) for host in found):
+        raise ValueError("must be host names such as db.internal,redis, without scheme and port")
+    return found
 
 
 def _boolean(value: object) -> object:
@@ -223,6 +235,7 @@ CookiePrefix = Annotated[str, BeforeValidator(_cookie_prefix)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
 Headers = Annotated[tuple[str, ...], BeforeValidator(_headers)]
 Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]

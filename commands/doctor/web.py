@@ -1,11 +1,11 @@
 """Settings that are valid and still not good: https, cookies, origins, proxies."""
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from commands.doctor.findings import Finding, Findings, fault, ok, warning
 from config import Settings
 from extensions import settings
+from transport import is_this_machine
 
 
 def refused(faults: list[str]) -> Findings:
@@ -58,8 +58,5 @@ def _workers(chosen: Settings) -> list[Finding]:
 
 def is_here(address: str | None) -> bool:
     """Whether an address is this machine's loopback."""
-    host = urlsplit(address or "").hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    host = urlsplit(address or "").hostname
+    return host is not None and is_this_machine(host)
