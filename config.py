@@ -79,6 +79,11 @@ class Settings(BaseModel):
         None, ge=1, description="threads of a production worker; else 4 for each processor of its share, 8 to 32"
     )
     worker_seconds: int = Field(86400, ge=60, description="a production worker gives way to a fresh one after as many seconds")
+    tls_cert_file: str | None = Field(
+        None,
+        description="PEM file of the service's own certificate and its chain: the production servers then speak https only",
+    )
+    tls_key_file: str | None = Field(None, description="PEM file of that certificate's key, without a passphrase")
 
     secret_key: Ring = Field((), description="Flask's own key; no cookie is signed with it at present; 32 bytes or more")
     wtf_csrf_secret_key: Ring = Field((), description="signs the hosted pages' forms; 32 bytes or more")

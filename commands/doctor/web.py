@@ -33,8 +33,8 @@ def _https(chosen: Settings) -> list[Finding]:
 
 
 def _proxies(chosen: Settings) -> list[Finding]:
-    """The service itself speaks no TLS."""
-    if chosen.development or not chosen.over_https or chosen.trusted_proxies:
+    """Without a certificate of its own the service speaks no TLS."""
+    if chosen.development or not chosen.over_https or chosen.trusted_proxies or chosen.tls_cert_file:
         return []
     message = "BASE_URL is https, so a proxy is in front, but TRUSTED_PROXIES is 0: all clients count as one"
     return [fault("proxies", message, "Set TRUSTED_PROXIES to the number of proxies that append to X-Forwarded-For.")]

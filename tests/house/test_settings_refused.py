@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from config import ROOT, SECRETS, Settings
 from environment import SettingsRefused, load
 from tests.conftest import SECRETS as KEYS
+from tests.parts.authority import Authority
 
 GOOD = {
     "FLASK_ENV": "production",
@@ -268,6 +270,35 @@ def test_a_list_of_leaked_passwords_is_a_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "nowhere", tmp_path / "pipe", Path("/dev/null")):
         assert named(faults_of(GOOD | {"PASSWORD_BREACH_FILE": str(path)})) == ["PASSWORD_BREACH_FILE"]
+
+
+def test_a_certificate_of_its_own_is_whole_fits_its_key_and_goes_with_an_https_address(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, other = authority.issue("own", "auth.example.org"), authority.issue("other", "auth.example.org")
+    good = {"TLS_CERT_FILE": str(own.chain), "TLS_KEY_FILE": str(own.key)}
+    assert load(GOOD | good | {"FORCE_HTTPS": "true"}).trusted_proxies == 0, "nobody else need say that it is https"
+    for name, changes in (
+        ("TLS_KEY_FILE", {"TLS_KEY_FILE": ""}),
+        ("TLS_CERT_FILE", {"TLS_CERT_FILE": ""}),
+        ("TLS_CERT_FILE", {"TLS_KEY_FILE": str(other.key)}),
+        ("TLS_CERT_FILE", {"TLS_CERT_FILE": str(own.key)}),
+        ("TLS_CERT_FILE", {"TLS_CERT_FILE": str(tmp_path / "nowhere")}),
+        ("TLS_CERT_FILE", {"TLS_KEY_FILE": str(_with_passphrase(own.key))}),
+        ("BASE_URL", {"BASE_URL": "http://127.0.0.1:5000"}),
+    ):
+        faults = faults_of(GOOD | good | changes)
+        assert named(faults) == [name]
+        assert re.fullmatch(r"[A-Z_]+: [^.]+\. .{12,}", faults[0])
+
+
+def _with_passphrase(key: Path) -> Path:
+    """Whoever starts the service is never asked for one."""
+    locked = key.with_suffix(".locked")
+    lock = serialization.BestAvailableEncryption(b"sesame")
+    plain = serialization.load_pem_private_key(key.read_bytes(), None)
+    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    locked.write_bytes(plain.private_bytes(*pem, lock))
+    return locked
 
 
 def test_development_listens_on_loopback_unless_told_otherwise() -> None:
