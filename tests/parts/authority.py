@@ -1,6 +1,5 @@
 """A certificate authority of our own, and certificates that it has signed, as files that a server reads."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,14 @@ class Certificate:
     key: Path
 
 
+@dataclass(frozen=True)
+class Tls:
+    """What a server speaks TLS by. `clients`: the authority of the clients that it knows."""
+
+    certificate: Certificate
+    clients: Path
+
+
 class Authority:
     """Its own certificate lies in `ca_file`; what it signs, in the same folder."""
 
@@ -24,13 +31,11 @@ class Authority:
         self.ca_file = folder / f"{name}.pem"
         self._authority.cert_pem.write_to_path(str(self.ca_file))
 
-    def issue(self, name: str, *identities: str, common_name: str | None = None, owner: int | None = None) -> Certificate:
-        """For these hosts, written to `name.pem` and `name.key`, or over them. `owner`: the user who alone may read the key."""
+    def issue(self, name: str, *identities: str, common_name: str | None = None) -> Certificate:
+        """For these hosts, or for the client of that common name, written to `name.pem` and `name.key`, or over them."""
         made = self._authority.issue_cert(*identities, common_name=common_name)
         found = Certificate(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         found.chain.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
         found.key.touch(mode=0o600)
         found.key.write_bytes(made.private_key_pem.bytes())
-        if owner is not None:
-            os.chown(found.key, owner, -1)
         return found
