@@ -1,6 +1,7 @@
 """A certificate authority of our own, and certificates that it has signed, as files that a server reads."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import trustme
@@ -31,9 +32,11 @@ class Authority:
         self.ca_file = folder / f"{name}.pem"
         self._authority.cert_pem.write_to_path(str(self.ca_file))
 
-    def issue(self, name: str, *identities: str, common_name: str | None = None) -> Certificate:
+    def issue(
+        self, name: str, *identities: str, common_name: str | None = None, not_after: datetime | None = None
+    ) -> Certificate:
         """For these hosts, or for the client of that common name, written to `name.pem` and `name.key`, or over them."""
-        made = self._authority.issue_cert(*identities, common_name=common_name)
+        made = self._authority.issue_cert(*identities, common_name=common_name, not_after=not_after)
         found = Certificate(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         found.chain.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
         found.key.touch(mode=0o600)
