@@ -23,8 +23,10 @@ USER 10001:10001
 EXPOSE 5000
 # Not by urllib, which would ask a proxy that the environment names.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-IS", "-c", "\
-import http.client, os; \
-line = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 5000), timeout=4); \
+import http.client, os, ssl; \
+place = '127.0.0.1', int(os.environ.get('PORT') or 5000); \
+secret = ssl._create_unverified_context() if os.environ.get('TLS_CERT_FILE') else None; \
+line = http.client.HTTPSConnection(*place, timeout=4, context=secret) if secret else http.client.HTTPConnection(*place, timeout=4); \
 line.request('GET', '/healthz'); \
 raise SystemExit(line.getresponse().status != 200)"]
 CMD ["python", "app.py"]

@@ -18,6 +18,7 @@ from setting_kinds import (
     Database,
     Headers,
     Host,
+    Hosts,
     Limits,
     LimitStorage,
     Names,
@@ -81,6 +82,11 @@ class Settings(BaseModel):
         None, ge=1, description="threads of a production worker; else 4 for each processor of its share, 8 to 32"
     )
     worker_seconds: int = Field(86400, ge=60, description="a production worker gives way to a fresh one after as many seconds")
+    tls_cert_file: str | None = Field(
+        None,
+        description="PEM file of the service's own certificate and its chain: the production servers then speak https only",
+    )
+    tls_key_file: str | None = Field(None, description="PEM file of that certificate's key, without a passphrase")
 
     secret_key: Ring = Field((), description="Flask's own key; no cookie is signed with it at present; 32 bytes or more")
     wtf_csrf_secret_key: Ring = Field((), description="signs the hosted pages' forms; 32 bytes or more")
@@ -122,6 +128,10 @@ class Settings(BaseModel):
     db_pool_timeout: Seconds = Field(10, description="wait for a free connection, seconds")
     db_pool_recycle: Seconds = Field(1800, description="age at which a connection is made anew, seconds")
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field("FULL", description="durability of SQLite")
+
+    plaintext_hosts: Hosts = Field(
+        (), description="hosts of a private network of your own that may be asked without TLS, comma-separated; else refused"
+    )
 
     base_url: WebAddress | None = Field(
         None, description="the public address; mailed links start with it. Development: `http://127.0.0.1:PORT`"

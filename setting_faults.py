@@ -2,10 +2,12 @@
 
 import base64
 import os
+import ssl
 import stat
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import transport
 from config import BREACH_LINE, GMAIL, LONGEST_BREACH_LINE, PLACEHOLDER, SECRETS, Settings
 
 DEFAULT_PASSWORDS = ("postgres", "root", "admin", "mysql", "mariadb", "redis", "foobared", "latchkey", "test", "123456", "toor")
@@ -15,7 +17,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 def found_in(settings: Settings) -> list[str]:
     examined = (
         *(_secret_faults, _mail_faults, _key_faults, _provider_faults, _cookie_faults, _breach_faults),
-        *(_metrics_faults, _default_password_faults),
+        *(_metrics_faults, _default_password_faults, _transport_faults, _certificate_faults),
     )
     rules = [fault for faults in examined for fault in faults(settings)]
     loopback = settings.host in ("127.0.0.1", "::1", "localhost")
@@ -27,8 +29,10 @@ def found_in(settings: Settings) -> list[str]:
         rules.append("BASE_URL: is not set. Set the public address, such as https://auth.example.org.")
     elif not settings.development and not _is_safe(settings.address):
         rules.append("BASE_URL: is plain http, so passwords and tokens travel in the clear. Put a proxy with TLS in front.")
-    if not settings.development and settings.force_https and not (settings.over_https and settings.trusted_proxies):
-        rules.append("FORCE_HTTPS: needs an https BASE_URL and a proxy that says so. Set BASE_URL, and TRUSTED_PROXIES=1.")
+    knows_https = settings.trusted_proxies or settings.tls_cert_file
+    if not settings.development and settings.force_https and not (settings.over_https and knows_https):
+        cure = "Set BASE_URL, and TRUSTED_PROXIES=1 or TLS_CERT_FILE."
+        rules.append(f"FORCE_HTTPS: needs an https BASE_URL, and a proxy that says so or an own certificate. {cure}")
     if not settings.development and settings.bcrypt_log_rounds < 10:
         rules.append("BCRYPT_LOG_ROUNDS: is below 10. Leave it at 12.")
     return rules
@@ -58,6 +62,26 @@ def _metrics_faults(settings: Settings) -> list[str]:
     return [f"METRICS_TOKEN: is shorter than 32 characters. Set it to a fresh one: {recipe('metrics_token')}"]
 
 
+def _certificate_faults(settings: Settings) -> list[str]:
+    """Of the service's own. Who asks by plain http gets no answer then, so the public address must say https."""
+    certificate, key = settings.tls_cert_file, settings.tls_key_file
+    if not (certificate or key):
+        return []
+    if not (certificate and key):
+        return [f"TLS_{'KEY' if certificate else 'CERT'}_FILE: is not set. Set TLS_CERT_FILE and TLS_KEY_FILE, or neither."]
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=str)
+    except (ssl.SSLError, ValueError):
+        return [
+            "TLS_CERT_FILE: does not fit TLS_KEY_FILE, or one is no PEM. Name the whole chain, and its key without passphrase."
+        ]
+    except OSError:
+        return ["TLS_CERT_FILE: cannot be read, or TLS_KEY_FILE cannot. Let this user read both files."]
+    if not settings.development and not settings.over_https:
+        return ["BASE_URL: is http, while TLS_CERT_FILE makes the service speak https only. Set it to the https address."]
+    return []
+
+
 def _default_password_faults(settings: Settings) -> list[str]:
     """What every scanner tries first. An empty one may be right: a socket, a file of passwords, a trusted network."""
     if settings.development:
@@ -75,6 +99,22 @@ def _is_default_password(address: str) -> bool:
     password = unquote(parts.password or "").lower()
     known = password in DEFAULT_PASSWORDS or password == unquote(parts.username or "").lower()
     return bool(password) and (known or bool(PLACEHOLDER.search(password)))
+
+
+def _transport_faults(settings: Settings) -> list[str]:
+    """What somebody on the network between could read or answer."""
+    if settings.development:
+        return []
+    faults = []
+    for way in transport.ways(settings):
+        plain = " and ".join(host for host in way.hosts if host not in settings.plaintext_hosts)
+        if plain and not way.is_encrypted:
+            cure = f"{way.cure}, or name {plain} in PLAINTEXT_HOSTS if that network is yours alone."
+            faults.append(f"{way.setting}: does not ask {plain} by TLS. {cure}")
+    for trap in transport.traps(settings)[:1]:
+        cure = "Name ssl_ca=FILE alone: by it certificate and name are checked."
+        faults.append(f"{transport.DATABASE}: {trap} makes the driver forget ssl_ca. {cure}")
+    return faults
 
 
 def _breach_faults(settings: Settings) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 import hosts
 
+IPV6 = re.compile(r"[0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*")
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 COOKIE_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
 APP_SCHEMES = ("capacitor", "ionic", "tauri")
@@ -49,6 +50,17 @@ def sender(text: str) -> Sender:
 
 def _host(value: object) -> object:
     return hosts.ascii_host(value) if isinstance(value, str) else value
+
+
+def _hosts(value: object) -> object:
+    """As addresses spell them; IPv6 without brackets."""
+    parts = _ring(value)
+    if not isinstance(parts, tuple):
+        return parts
+    found = tuple(hosts.ascii_host(part).lower().strip("[]") for part in parts)
+    if not all(hosts.HOST.fullmatch(host) or IPV6.fullmatch(host) for host in found):
+        raise ValueError("must be host names such as db.internal,redis, without scheme and port")
+    return found
 
 
 def _boolean(value: object) -> object:
@@ -217,6 +229,7 @@ CookiePrefix = Annotated[str, BeforeValidator(_cookie_prefix)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
 Headers = Annotated[tuple[str, ...], BeforeValidator(_headers)]
 Host = Annotated[str, Field(min_length=1), BeforeValidator(_host)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 Limits = Annotated[str, BeforeValidator(_limits)]
 LimitStorage = Annotated[str, BeforeValidator(_limit_storage), Field(repr=False)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]

@@ -7,9 +7,10 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer
@@ -55,6 +56,9 @@ class _Server(MPServer):
             # A busy connection that is kept would be cut at a reload; and a second request hidden in a body finds nobody.
             http1_settings=HTTP1Settings(keep_alive=False, header_read_timeout=10_000),
             websockets=False,
+            ssl_cert=Path(settings.tls_cert_file) if settings.tls_cert_file else None,
+            ssl_key=Path(settings.tls_key_file) if settings.tls_key_file else None,
+            ssl_protocol_min=SSLProtocols.tls12,
             respawn_failed_workers=True,
             workers_kill_timeout=master.LAST_SECONDS,
         )

@@ -2,12 +2,13 @@
 
 import atexit
 import os
-import select
+import selectors
 import signal
-import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -18,14 +19,13 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined]
     InvalidResponseHeader,
     LimitRequestHeaders,
     LimitRequestLine,
-    NoMoreData,
     ParseException,
 )
 from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from config import Settings
-from servers import master
+from servers import lines, master
 from servers.master import Crew
 
 STATUSES: dict[type[Exception], int] = {
@@ -48,6 +48,7 @@ class _Server(BaseApplication):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.crew = Crew()
+        self.tls: ssl.SSLContext | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -66,12 +67,16 @@ class _Server(BaseApplication):
             "proc_name": "latchkey",
             "post_worker_init": self._after_fork,
             "worker_exit": self._before_exit,
+            "certfile": self.settings.tls_cert_file,
+            "keyfile": self.settings.tls_key_file,
+            "ssl_context": lambda conf, default: self.tls,
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        """Only a worker makes the app."""
+        """Only a worker makes the app, and reads the certificate."""
+        self.tls = lines.context(self.settings)
         return self.crew.load()
 
     def _after_fork(self, one: Any) -> None:
@@ -126,38 +131,47 @@ class _Master(Arbiter):
             self.spawn_worker()
 
 
-class _Line(socket.socket):
-    """A connection that waits for its client only so long: for the next byte, and for the whole request.
-
-    The time for the whole request begins when the connection was accepted, not when a thread takes it up, so that those who
-    wait in the queue behind slow clients need not wait as long again.
-    """
-
-    deadline = 0.0
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        bounds = [master.SILENCE_SECONDS - master.silence(self), self.deadline - time.monotonic(), self.gettimeout()]
-        readable = select.poll()
-        readable.register(self, select.POLLIN)
-        if not readable.poll(max(0.0, min(bound for bound in bounds if bound is not None)) * 1000):
-            raise NoMoreData
-        return super().recv(size, flags)
-
-    def extend(self, seconds: float) -> None:
-        self.deadline = time.monotonic() + seconds
-
-
 class _Worker(ThreadWorker):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.born = time.monotonic()
 
     def enqueue_req(self, conn: Any) -> None:
-        """A connection that is accepted, or that has been kept and has something to read."""
-        if not isinstance(conn.sock, _Line):
-            conn.sock = _Line(fileno=conn.sock.detach())
-        conn.sock.extend(master.WHOLE_SECONDS)
+        """A connection that is accepted, or that has been kept, or waited for, and has something to read."""
+        if not isinstance(conn.sock, lines.Line | lines.TlsLine):
+            self._await_first_byte(conn)
+            return
+        if conn.initialized:
+            conn.sock.extend(master.WHOLE_SECONDS)
         super().enqueue_req(conn)
+
+    def _await_first_byte(self, conn: Any) -> None:
+        """Where it takes no thread: gunicorn itself gives each silent connection one for five seconds."""
+        line = lines.Line(fileno=conn.sock.detach())
+        line.setblocking(False)
+        try:
+            conn.sock = context.wrap_socket(line, True, False) if (context := vars(self.app)["tls"]) else line
+        except OSError:  # gone already
+            line.close()
+            self.nr_conns -= 1
+            return
+        conn.sock.extend(master.WHOLE_SECONDS)
+        conn.timeout = time.monotonic() + master.SILENCE_SECONDS
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        """A thread takes it up once it brings a request; until then a handshake takes none either."""
+        if isinstance(client, lines.TlsLine) and not client.is_greeted:
+            try:
+                client.greet()
+            except OSError:
+                self.poller.unregister(client)
+                self.pending_conns.remove(conn)
+                self.nr_conns -= 1
+                conn.close()
+        else:
+            super().on_pending_socket_readable(conn, client)
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
@@ -170,7 +184,9 @@ class _Worker(ThreadWorker):
         self.wsgi = extendable
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """What gunicorn refuses by itself has the shape of every other error."""
+        """What gunicorn refuses by itself has the shape of every other error. Who speaks no TLS would not understand it."""
+        if isinstance(exc, ssl.SSLError):
+            return
         status = next((status for kind, status in STATUSES.items() if isinstance(exc, kind)), 500)
         if status == 500:
             self.log.exception("a request cannot be handled")

@@ -16,7 +16,7 @@ from requests.exceptions import JSONDecodeError, RequestException
 
 from config import Provider
 from errors import OauthFailed, ProviderUnavailable
-from services import bounded_http
+from services import bounded_http, provider_connections
 
 AT_ONCE = 4
 """How many of this process may wait for one provider, so that one that hangs never takes every thread."""

@@ -10,7 +10,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from commands.doctor import clients, clocks, files, kept, limits, mail, providers, servers, store, web, work
+from commands.doctor import certificate, clients, clocks, files, kept, limits, mail, providers, servers, store, web, work
 from commands.doctor.findings import Check, Finding, fault
 
 CHECK_SECONDS = 20
@@ -57,6 +57,7 @@ def _examined(mail_to: str | None) -> Iterator[Finding]:
         return
     asked: list[Check] = [
         web.examined,
+        certificate.examined,
         files.examined,
         *providers.checks(),
         partial(mail.examined, mail_to),

@@ -47,7 +47,7 @@ def examined(mail_to: str | None) -> Findings:
     if chosen.uses_mailbox:
         yield ok("mail", "kept in the development mailbox, nothing leaves this machine")
         return
-    yield from _carriage(chosen)
+    yield from _login(chosen)
     try:
         yield from _asked(server, chosen.sender.address)
         if mail_to:
@@ -63,13 +63,10 @@ def _explained(error: BaseException) -> tuple[str, str]:
     return next((why, cure) for kind, why, cure in CURES if isinstance(error, kind))
 
 
-def _carriage(chosen: Settings) -> list[Finding]:
-    found = []
-    if not (chosen.mail_use_tls or chosen.mail_use_ssl) and chosen.mail_server not in ("127.0.0.1", "::1", "localhost"):
-        found.append(warning("mail", "links and codes leave unencrypted", "Set MAIL_USE_TLS=true."))
-    if bool(chosen.mail_username) != bool(chosen.mail_password):
-        found.append(warning("mail", "no login is tried", "Set both MAIL_USERNAME and MAIL_PASSWORD, or none."))
-    return found
+def _login(chosen: Settings) -> list[Finding]:
+    if bool(chosen.mail_username) == bool(chosen.mail_password):
+        return []
+    return [warning("mail", "no login is tried", "Set both MAIL_USERNAME and MAIL_PASSWORD, or none.")]
 
 
 def _asked(server: str, sender: str) -> Findings:

@@ -1,11 +1,11 @@
 """Settings that are valid and still not good: https, cookies, origins, proxies."""
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from commands.doctor.findings import Finding, Findings, fault, ok, warning
 from config import Settings
 from extensions import settings
+from transport import is_this_machine
 
 
 def refused(faults: list[str]) -> Findings:
@@ -33,8 +33,8 @@ def _https(chosen: Settings) -> list[Finding]:
 
 
 def _proxies(chosen: Settings) -> list[Finding]:
-    """The service itself speaks no TLS."""
-    if chosen.development or not chosen.over_https or chosen.trusted_proxies:
+    """Without a certificate of its own the service speaks no TLS."""
+    if chosen.development or not chosen.over_https or chosen.trusted_proxies or chosen.tls_cert_file:
         return []
     message = "BASE_URL is https, so a proxy is in front, but TRUSTED_PROXIES is 0: all clients count as one"
     return [fault("proxies", message, "Set TRUSTED_PROXIES to the number of proxies that append to X-Forwarded-For.")]
@@ -58,8 +58,5 @@ def _workers(chosen: Settings) -> list[Finding]:
 
 def is_here(address: str | None) -> bool:
     """Whether an address is this machine's loopback."""
-    host = urlsplit(address or "").hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    host = urlsplit(address or "").hostname
+    return host is not None and is_this_machine(host)

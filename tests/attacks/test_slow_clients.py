@@ -18,6 +18,7 @@ SLOW = 40
 ANSWERS_WITHIN = 35
 HEAD = f"POST /login HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\n"
 HALVES = {
+    "nothings": b"",
     "heads": HEAD.encode(),
     "bodies": f"{HEAD}Content-Length: 50\r\n\r\n{{".encode(),
     "chunked bodies": f"{HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\n{{".encode(),

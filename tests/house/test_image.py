@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from config import Settings
 from tests.house.sources import ELSEWHERE, OUTSIDE, ROOT
+from tests.parts.authority import Authority
 
 PROGRAMS = Path(sys.executable).parent
 PROGRAMS_OWN = {"PYTHONUNBUFFERED", "FLASK_SKIP_DOTENV", "PATH"}
@@ -60,9 +62,9 @@ def test_the_service_enters_the_image_as_a_whole_and_nothing_else() -> None:
     assert named == folders - LEFT_OUT - ELSEWHERE | {"*.py", "requirements.lock", "LICENSE"}
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
-    """Of a server that says 200 at /healthz and 404 elsewhere."""
+@pytest.fixture(params=["http", "https"])
+def environ(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """For a server that says 200 at /healthz and 404 elsewhere, plainly or with a certificate of its own."""
 
     class Health(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -73,21 +75,28 @@ def port() -> Iterator[int]:
             return
 
     server = HTTPServer(("127.0.0.1", 0), Health)
+    given = {"PORT": str(server.server_port)}
+    if request.param == "https":
+        own = Authority(tmp_path).issue("own", "auth.example.org")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(own.chain, own.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        given |= {"TLS_CERT_FILE": str(own.chain)}
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
+    yield given
     server.shutdown()
     server.server_close()
 
 
-def test_the_health_check_asks_the_service_and_nobody_else(port: int) -> None:
+def test_the_health_check_asks_the_service_and_nobody_else(environ: dict[str, str]) -> None:
     program, *arguments = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
     assert program == "python"
 
-    def status(code: str, number: int) -> int:
+    def status(code: str, **changes: str) -> int:
         """A proxy that the environment names is not asked: here it would answer nobody."""
-        environ = {"PORT": str(number), "http_proxy": "http://127.0.0.1:9", "all_proxy": "http://127.0.0.1:9"}
+        proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
         command = [sys.executable, *arguments[:-1], code]
-        return subprocess.run(command, env=environ, capture_output=True, check=False).returncode
+        return subprocess.run(command, env=environ | proxies | changes, capture_output=True, check=False).returncode
 
     asks = arguments[-1]
-    assert (status(asks, port), status(asks.replace("/healthz", "/nowhere"), port), status(asks, 9)) == (0, 1, 1)
+    assert (status(asks), status(asks.replace("/healthz", "/nowhere")), status(asks, PORT="9")) == (0, 1, 1)

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from config import ROOT, SECRETS, Settings
 from environment import SettingsRefused, load
 from tests.conftest import SECRETS as KEYS
+from tests.parts.authority import Authority
 
 GOOD = {
     "FLASK_ENV": "production",
@@ -36,6 +38,7 @@ NO_FERNET_KEYS = {
     "cut off": OTHER[:-2],
     "bad beneath a good one": f"{OTHER},{bytes(range(32)).hex()}",
 }
+PG, MARIADB = "postgresql://a:s1mXgQ8hTzPq@db.internal/a", "mysql://a:s1mXgQ8hTzPq@db.internal/a"
 PRODUCTION_FAULTS = {
     "no public address": ("BASE_URL", {"BASE_URL": ""}),
     "Gmail without a user": ("MAIL_USERNAME", {"MAIL_USERNAME": "", "MAIL_DEFAULT_SENDER": "door@example.org"}),
@@ -55,11 +58,41 @@ PRODUCTION_FAULTS = {
     "a debugger": ("FLASK_DEBUG", {"FLASK_DEBUG": "1"}),
     "a debugger by a word": ("FLASK_DEBUG", {"FLASK_DEBUG": "on"}),
     "metrics for whoever guesses": ("METRICS_TOKEN", {"METRICS_TOKEN": "a" * 31}),
-    "PostgreSQL's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://postgres:postgres@db/x"}),
+    "PostgreSQL's default": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": "postgresql://postgres:postgres@127.0.0.1/x"},
+    ),
     "MariaDB's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://root:root@127.0.0.1/x"}),
-    "a password that is the name": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://Shop:shop@db/x"}),
-    "a well-known password": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://a:p%61ssword@db/x"}),
-    "Redis's default": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:foobared@redis:6379/0"}),
+    "a password that is the name": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://Shop:shop@localhost/x"}),
+    "a well-known password": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://a:p%61ssword@[::1]/x"}),
+    "Redis's default": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:foobared@127.0.0.1:6379/0"}),
+    "PostgreSQL that may be asked plainly": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": f"{PG}?sslmode=prefer"}),
+    "PostgreSQL asked plainly": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": PG}),
+    "one of two PostgreSQLs asked plainly": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": "postgresql:///a?host=127.0.0.1:1,db2.internal:2"},
+    ),
+    "PostgreSQL asked plainly at an address": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": f"{PG}?hostaddr=192.0.2.1"},
+    ),
+    "MariaDB asked plainly": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": MARIADB}),
+    "MariaDB with TLS taken back": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": f"{MARIADB}?ssl_ca=x&ssl_disabled=1"},
+    ),
+    "MariaDB with a CA that is forgotten": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": f"{MARIADB}?ssl_ca=x&ssl_verify_cert=true"},
+    ),
+    "Redis asked plainly": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://redis.internal/0"}),
+    "mail handed over plainly": ("MAIL_USE_TLS", {"MAIL_SERVER": "mail.internal", "MAIL_USE_TLS": "false"}),
+    "another host asked plainly than is named": (
+        "RATELIMIT_STORAGE_URI",
+        {"RATELIMIT_STORAGE_URI": "redis://redis.internal/0", "PLAINTEXT_HOSTS": "internal,redis"},
+    ),
+    "plain hosts by a star": ("PLAINTEXT_HOSTS", {"PLAINTEXT_HOSTS": "*"}),
+    "plain hosts with a port": ("PLAINTEXT_HOSTS", {"PLAINTEXT_HOSTS": "redis:6379"}),
     "an address without scheme": ("BASE_URL", {"BASE_URL": "auth.example.org"}),
     "an origin with a path": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://app.example.org/app"}),
     "an origin with a user": ("CORS_ORIGINS", {"CORS_ORIGINS": "https://ada@app.example.org"}),
@@ -190,7 +223,7 @@ def test_a_production_fault_refuses_the_start(kind: str) -> None:
 
 
 def test_the_password_of_redis_is_never_shown() -> None:
-    for uri in ("redis://:sesame@redis.example.org:6379/0", "rediss://latchkey:sesame@redis.example.org"):
+    for uri in ("redis://:sesame@127.0.0.1:6379/0", "rediss://latchkey:sesame@redis.example.org"):
         taken = load(GOOD | {"RATELIMIT_STORAGE_URI": uri})
         assert taken.ratelimit_storage_uri == uri
         assert not taken.counts_limits_in_memory
@@ -283,6 +316,35 @@ def test_a_list_of_leaked_passwords_is_a_regular_file(tmp_path: Path) -> None:
         assert named(faults_of(GOOD | {"PASSWORD_BREACH_FILE": str(path)})) == ["PASSWORD_BREACH_FILE"]
 
 
+def test_a_certificate_of_its_own_is_whole_fits_its_key_and_goes_with_an_https_address(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, other = authority.issue("own", "auth.example.org"), authority.issue("other", "auth.example.org")
+    good = {"TLS_CERT_FILE": str(own.chain), "TLS_KEY_FILE": str(own.key)}
+    assert load(GOOD | good | {"FORCE_HTTPS": "true"}).trusted_proxies == 0, "nobody else need say that it is https"
+    for name, changes in (
+        ("TLS_KEY_FILE", {"TLS_KEY_FILE": ""}),
+        ("TLS_CERT_FILE", {"TLS_CERT_FILE": ""}),
+        ("TLS_CERT_FILE", {"TLS_KEY_FILE": str(other.key)}),
+        ("TLS_CERT_FILE", {"TLS_CERT_FILE": str(own.key)}),
+        ("TLS_CERT_FILE", {"TLS_CERT_FILE": str(tmp_path / "nowhere")}),
+        ("TLS_CERT_FILE", {"TLS_KEY_FILE": str(_with_passphrase(own.key))}),
+        ("BASE_URL", {"BASE_URL": "http://127.0.0.1:5000"}),
+    ):
+        faults = faults_of(GOOD | good | changes)
+        assert named(faults) == [name]
+        assert re.fullmatch(r"[A-Z_]+: [^.]+\. .{12,}", faults[0])
+
+
+def _with_passphrase(key: Path) -> Path:
+    """Whoever starts the service is never asked for one."""
+    locked = key.with_suffix(".locked")
+    lock = serialization.BestAvailableEncryption(b"sesame")
+    plain = serialization.load_pem_private_key(key.read_bytes(), None)
+    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    locked.write_bytes(plain.private_bytes(*pem, lock))
+    return locked
+
+
 def test_development_listens_on_loopback_unless_told_otherwise() -> None:
     remote = {"FLASK_ENV": "development", "HOST": "0.0.0.0"} | KEYS
     assert named(faults_of(remote)) == ["HOST"]
@@ -332,7 +394,7 @@ def test_a_database_address_that_is_none_is_refused_and_not_shown(uri: str) -> N
         "postgresql:///latchkey?host=/run/postgresql",
         "postgresql://latchkey:a%40b%2Fc@database:5432/latchkey?sslmode=verify-full&options=-csearch_path%3Da",
         "postgresql://latchkey@[::1]:5432/latchkey",
-        "mysql://latchkey:a:b/c@database/latchkey",
+        "mysql://latchkey:a:b/c@localhost/latchkey",
         "sqlite:///user.db",
         "sqlite:////var/lib/latchkey/user.db",
     ],
@@ -351,7 +413,17 @@ def test_a_database_address_in_any_of_its_forms_is_taken(uri: str) -> None:
         {"FLASK_DEBUG": "False"},
         {"METRICS_TOKEN": "a" * 32},
         {"SQLALCHEMY_DATABASE_URI": "postgresql://latchkey@127.0.0.1/latchkey"},
-        {"SQLALCHEMY_DATABASE_URI": "mysql://root:s1mXgQ8hTzPq@db/latchkey"},
+        {"SQLALCHEMY_DATABASE_URI": "mysql://root:s1mXgQ8hTzPq@localhost/latchkey"},
+        {"SQLALCHEMY_DATABASE_URI": f"{PG}?sslmode=require"},
+        {"SQLALCHEMY_DATABASE_URI": f"{PG}?sslrootcert=system"},
+        {"SQLALCHEMY_DATABASE_URI": "postgresql://db.internal/a?host=/run/postgresql"},
+        {"SQLALCHEMY_DATABASE_URI": "postgresql:///a?host=[::1]:5432,127.0.0.2:5433"},
+        {"SQLALCHEMY_DATABASE_URI": f"{MARIADB}?ssl_ca=/ca.pem"},
+        {"SQLALCHEMY_DATABASE_URI": f"{MARIADB}?unix_socket=/run/mysqld/mysqld.sock"},
+        {"RATELIMIT_STORAGE_URI": "rediss://redis.internal/0"},
+        {"MAIL_SERVER": "mail.internal", "MAIL_USE_TLS": "false", "MAIL_USE_SSL": "true"},
+        {"SQLALCHEMY_DATABASE_URI": PG, "PLAINTEXT_HOSTS": "Redis , DB.internal"},
+        {"RATELIMIT_STORAGE_URI": "redis://[fd00::1]/0", "PLAINTEXT_HOSTS": "[fd00::1]"},
     ],
     ids=str,
 )

@@ -41,6 +41,15 @@ class Account:
                 start_new_session=True,
             )
 
+    def given(self, file: Path) -> Path:
+        """A copy of the file that this account alone may read."""
+        copy = self.folder / file.name
+        shutil.copyfile(file, copy)
+        copy.chmod(0o600)
+        if self.user is not None:
+            os.chown(copy, self.user, -1)
+        return copy
+
     def run(self, command: Sequence[str], log: Path) -> None:
         """Run a command to its end as this account; raise with its output if it fails."""
         if self.start(command, log).wait(timeout=120):

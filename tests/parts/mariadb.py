@@ -11,6 +11,7 @@ import pymysql
 from pymysql.connections import Connection
 
 from .account import Account, account
+from .authority import Tls
 from .daemon import running
 from .missing import Missing
 from .ports import LOOPBACK
@@ -33,15 +34,17 @@ SETTINGS = {
 
 
 @contextmanager
-def mariadb(folder: Path) -> Iterator[str]:
-    """Yield the URL of a fresh server, without a database: `url + "/name"` names one."""
+def mariadb(folder: Path, tls: Tls | None = None) -> Iterator[str]:
+    """Yield the URL of a fresh server, without a database: `url + "/name"` names one. With `tls` it takes plain ones too."""
     server, installer = _program("mariadbd"), _program("mariadb-install-db")
     with account(folder, ["mysql", "nobody"]) as owner:
         data = owner.folder / "data"
         _create_tables(owner, installer, data)
 
+        secured = _secured(owner, tls) if tls else {}
+
         def command(port: int) -> list[str]:
-            settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+            settings = [f"--{name}={value}" for name, value in (SETTINGS | secured).items()]
             fixed = ["--no-defaults", f"--datadir={data}", f"--port={port}", "--skip-name-resolve"]
             return [server, *fixed, *settings]
 
@@ -56,6 +59,11 @@ def create_database(url: str, name: str) -> None:
     quoted = name.replace("`", "``")
     with _connect(port) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE `{quoted}` CHARACTER SET utf8mb4")
+
+
+def _secured(owner: Account, tls: Tls) -> dict[str, str]:
+    chain, key = owner.given(tls.certificate.chain), owner.given(tls.certificate.key)
+    return {"ssl-cert": str(chain), "ssl-key": str(key), "ssl-ca": str(owner.given(tls.clients))}
 
 
 def _connect(port: int) -> Connection:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .account import account
+from .authority import Tls
 from .daemon import running
 from .missing import Missing
-from .ports import LOOPBACK
+from .ports import LOOPBACK, free_port
 
 INSTALL = "Install the Redis server (on Debian: apt-get install redis-server) to test with Redis."
 
@@ -35,6 +36,25 @@ def redis(folder: Path, port: int | None = None, command_line: Sequence[str] = (
 
         with running(owner, command, lambda free: _answers(port or free)) as free:
             yield f"redis://{LOOPBACK}:{port or free}/0"
+
+
+@contextmanager
+def redis_by_tls(folder: Path, tls: Tls) -> Iterator[tuple[int, str]]:
+    """Yield the TLS port of a fresh server, which wants a client certificate, and the URL by which it is asked plainly."""
+    server = shutil.which("redis-server")
+    if server is None:
+        raise Missing(INSTALL)
+    with account(folder, ["redis", "nobody"]) as owner:
+        chain, key, clients = map(owner.given, (tls.certificate.chain, tls.certificate.key, tls.clients))
+        secured = ["--tls-cert-file", str(chain), "--tls-key-file", str(key), "--tls-ca-cert-file", str(clients)]
+        port = free_port()
+
+        def command(free: int) -> list[str]:
+            kept_out = ["--save", "", "--appendonly", "no", "--dir", str(owner.folder)]
+            return [server, "--bind", LOOPBACK, "--port", str(free), "--tls-port", str(port), *secured, *kept_out]
+
+        with running(owner, command, _answers) as free:
+            yield port, f"redis://{LOOPBACK}:{free}/0"
 
 
 def _answers(port: int) -> bool:

@@ -5,6 +5,7 @@ import http.client
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -26,14 +27,18 @@ STOP_SECONDS = 45.0
 class Service:
     """`python app.py` on a free port, with `url`, `pid`, the `folder` it runs in and the `log` of its whole output."""
 
-    def __init__(self, env: Mapping[str, str] | None = None, folder: Path | None = None) -> None:
-        """Prepare the service; `env` are its settings, `folder` is where its app.py lies (else a copy of the project)."""
+    def __init__(self, env: Mapping[str, str] | None = None, folder: Path | None = None, ca_file: Path | None = None) -> None:
+        """Prepare the service; `env` are its settings, `folder` is where its app.py lies (else a copy of the project).
+
+        `ca_file`: it speaks TLS itself, with a certificate of that authority.
+        """
         self._home = tempfile.TemporaryDirectory(prefix="latchkey-service-")
         self.folder = folder or copy_of_the_project(Path(self._home.name, "project"))
         self._env = _environment(env or {}, Path(self._home.name))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = int(self._env["PORT"])
-        self.url = f"http://{LOOPBACK}:{self.port}"
+        self._tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
+        self.url = f"{'https' if ca_file else 'http'}://{LOOPBACK}:{self.port}"
         self.log = Path(self._home.name, "service.log")
 
     @property
@@ -112,11 +117,13 @@ class Service:
 
     def connection(self, seconds: float = 30) -> http.client.HTTPConnection:
         """A connection, not open yet, the way the service's callers come."""
+        if self._tls:
+            return http.client.HTTPSConnection(LOOPBACK, self.port, timeout=seconds, context=self._tls)
         return http.client.HTTPConnection(LOOPBACK, self.port, timeout=seconds)
 
     def _healthy(self) -> bool:
         """Ask without urllib, which would send a loopback call to a proxy of the environment."""
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=2)
+        connection = self.connection(2)
         try:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == http.HTTPStatus.OK
@@ -160,6 +167,6 @@ def _environment(settings: Mapping[str, str], home: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HOST": LOOPBACK,
         "PORT": port,
-        "BASE_URL": f"http://{LOOPBACK}:{port}",
+        "BASE_URL": f"{'https' if 'TLS_CERT_FILE' in settings else 'http'}://{LOOPBACK}:{port}",
     }
     return bare | dict(settings)

@@ -31,6 +31,7 @@ from tests.resources.patient import Admit, admit, migrated
 __all__ = ["admit", "migrated"]
 PRODUCTION = {"FLASK_ENV": "production", "BCRYPT_LOG_ROUNDS": "10"}
 BEHIND_A_PROXY = PRODUCTION | {"BASE_URL": "https://auth.example.org", "TRUSTED_PROXIES": "1", "FORCE_HTTPS": "true"}
+PLAIN = {"PLAINTEXT_HOSTS": "redis.invalid"}
 LONG = "s1mXgQ8hTzPqv7Lw"
 DIRECT = {"TRUSTED_PROXIES": "0", "FORCE_HTTPS": "false"}
 FULLEST = namedtuple("FULLEST", "total used free")
@@ -103,7 +104,21 @@ def test_a_good_house_has_no_fault_and_says_so_in_lines(admit: Admit) -> None:
         ("servers", "warning", {"RATELIMIT_STORAGE_URI": f"redis://:{LONG}@redis.invalid/0"}, "rediss://"),
         ("servers", "warning", {"RATELIMIT_STORAGE_URI": "rediss://redis.invalid/0"}, "no password"),
         ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a"}, "sslmode=verify-full"),
-        ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a?sslmode=require"}, "checked"),
+        (
+            "servers",
+            "warning",
+            {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a?sslmode=require"},
+            "not checked",
+        ),
+        (
+            "servers",
+            "warning",
+            {"RATELIMIT_STORAGE_URI": f"rediss://:{LONG}@redis.invalid/0?ssl_cert_reqs=none"},
+            "not checked",
+        ),
+        ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"mysql://a:{LONG}@db.invalid/a?ssl_cert=/a"}, "not checked"),
+        ("servers", "ok", {"RATELIMIT_STORAGE_URI": f"redis://:{LONG}@redis.invalid/0"} | PLAIN, "as PLAINTEXT_HOSTS says"),
+        ("servers", "ok", {"MAIL_SERVER": "redis.invalid", "MAIL_USE_TLS": "false"} | PLAIN, "plain text (MAIL_USE_TLS)"),
         ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": "postgresql://a@db.invalid/a?sslmode=verify-full"}, "no password"),
         ("servers", "warning", {"SQLALCHEMY_DATABASE_URI": f"mysql://a:{LONG}@db.invalid/a"}, "ssl_ca"),
         ("servers", "ok", {"SQLALCHEMY_DATABASE_URI": f"postgresql://a:{LONG}@db.invalid/a?sslmode=verify-full"}, "encrypted"),
