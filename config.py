@@ -84,6 +84,9 @@ class Settings(BaseModel):
     jwt_secret_key: Ring = Field((), description="signs tokens; a ring: the first signs, all verify")
     password_pepper: Ring = Field((), description="keys the pre-hash of passwords; a ring: the first hashes, all verify")
     fernet_key: Ring = Field((), description="encrypts secrets at rest; a ring of 32 bytes each in URL-safe base64")
+    encryption_format: Literal["fernet", "aes-256-gcm"] = Field(
+        "fernet", description="format of new secrets at rest; both are read. The release before reads `fernet` only"
+    )
 
     jwt_algorithm: Literal["HS256", "EdDSA", "ES256"] = Field(
         "HS256", description="signs tokens; `EdDSA` and `ES256` with key files, so that others can verify"

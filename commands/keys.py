@@ -30,8 +30,10 @@ def list_() -> None:
 
 @keys.command()
 def reencrypt() -> None:
-    """Encrypt every secret at rest under the first FERNET_KEY, so that the others can be removed from the ring."""
+    """Encrypt every secret at rest in ENCRYPTION_FORMAT under the first FERNET_KEY, so that the other keys can be removed."""
     try:
         click.echo(f"{reencryption.run()} values are encrypted by the first key.")
     except vault.VaultRefused as refused:
-        raise click.ClickException("A value opens with none of the keys. Put the key it was written with back.") from refused
+        raise click.ClickException(
+            "A value opens with none of the keys, or was copied from another row. Put the key it was written with back."
+        ) from refused

@@ -18,6 +18,11 @@ def secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def octets(count: int) -> bytes:
+    """So many random bytes, for a nonce."""
+    return secrets.token_bytes(count)
+
+
 def digits(count: int) -> str:
     """A number of so many decimal digits, leading zeros kept."""
     return f"{secrets.randbelow(10**count):0{count}d}"
