@@ -92,7 +92,8 @@ class Settings(BaseModel):
         "HS256", description="signs tokens; `EdDSA` and `ES256` with key files, so that others can verify"
     )
     jwt_private_keys: Paths = Field(
-        (), description="PEM files for `EdDSA` or `ES256`, comma-separated: the first signs, all verify"
+        (),
+        description="PEM files for `EdDSA` or `ES256`, comma-separated: the first fits `JWT_ALGORITHM` and signs",
     )
     jwt_issuer: str | None = Field(None, description="claim `iss`; `BASE_URL` where not set")
     jwt_audience: str = Field("latchkey", min_length=1, description="claim `aud`")

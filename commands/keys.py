@@ -18,14 +18,14 @@ def new(algorithm: str) -> None:
     private = Ed25519PrivateKey.generate() if algorithm == "EdDSA" else generate_private_key(SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     click.echo(pem.decode(), nl=False)
-    click.echo(f"kid {signing.from_pem(algorithm, pem).kid}", err=True)
+    click.echo(f"kid {signing.from_pem(pem).kid}", err=True)
 
 
 @keys.command("list")
 def list_() -> None:
-    """Print the `kid` of each key in the ring: the first signs, all verify."""
+    """Print `kid`, use and algorithm of each key in the ring: the first signs, all verify."""
     for position, key in enumerate(signing.ring()):
-        click.echo(f"{key.kid} {'signs' if position == 0 else 'verifies'}")
+        click.echo(f"{key.kid} {'signs' if position == 0 else 'verifies'} {key.algorithm}")
 
 
 @keys.command()
