@@ -102,7 +102,7 @@ def _made(settings: Settings) -> Flask:
     edge.limit(app, settings)
     _render_errors(app)
     commands.register(app)
-    _check_keys(app)
+    _check_keys(app, settings)
     with app.app_context():
         telemetry.trace(app, list(db.engines.values()), settings.service_name)
     return app
@@ -120,6 +120,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "SQLALCHEMY_BINDS": {"reader": {"url": settings.sqlalchemy_database_uri, **reader_options(settings)}},
         "JWT_SECRET_KEY": settings.jwt_secret_key[0],
         "JWT_ALGORITHM": settings.jwt_algorithm,
+        "JWT_DECODE_ALGORITHMS": None if settings.jwt_algorithm == "HS256" else list(signing.OF_KEY_FILES),
         "JWT_ENCODE_ISSUER": settings.issuer,
         "JWT_DECODE_ISSUER": settings.issuer,
         "JWT_ENCODE_AUDIENCE": settings.jwt_audience,
@@ -178,7 +179,7 @@ def _render_errors(app: Flask) -> None:
         return problems.render(errors.InternalError(), page=has_page())
 
 
-def _check_keys(app: Flask) -> None:
+def _check_keys(app: Flask, settings: Settings) -> None:
     """A file that holds no fitting key is a fault of the settings, not of the first person who signs in.
 
     Raises SettingsRefused.
@@ -187,5 +188,5 @@ def _check_keys(app: Flask) -> None:
         with app.app_context():
             signing.ring()
     except signing.KeyRefused as refused:
-        cure = "Make one with `flask keys new`, and name its file."
+        cure = f"Make one with `flask keys new --algorithm {settings.jwt_algorithm}`, and name its file first."
         raise SettingsRefused([f"JWT_PRIVATE_KEYS: {refused}. {cure}"]) from refused

@@ -93,12 +93,16 @@ class Settings(BaseModel):
     jwt_secret_key: Ring = Field((), description="signs tokens; a ring: the first signs, all verify")
     password_pepper: Ring = Field((), description="keys the pre-hash of passwords; a ring: the first hashes, all verify")
     fernet_key: Ring = Field((), description="encrypts secrets at rest; a ring of 32 bytes each in URL-safe base64")
+    encryption_format: Literal["fernet", "aes-256-gcm"] = Field(
+        "fernet", description="format of new secrets at rest; both are read. The release before reads `fernet` only"
+    )
 
     jwt_algorithm: Literal["HS256", "EdDSA", "ES256"] = Field(
         "HS256", description="signs tokens; `EdDSA` and `ES256` with key files, so that others can verify"
     )
     jwt_private_keys: Paths = Field(
-        (), description="PEM files for `EdDSA` or `ES256`, comma-separated: the first signs, all verify"
+        (),
+        description="PEM files for `EdDSA` or `ES256`, comma-separated: the first fits `JWT_ALGORITHM` and signs",
     )
     jwt_issuer: str | None = Field(None, description="claim `iss`; `BASE_URL` where not set")
     jwt_audience: str = Field("latchkey", min_length=1, description="claim `aud`")

@@ -18,20 +18,22 @@ def new(algorithm: str) -> None:
     private = Ed25519PrivateKey.generate() if algorithm == "EdDSA" else generate_private_key(SECP256R1())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     click.echo(pem.decode(), nl=False)
-    click.echo(f"kid {signing.from_pem(algorithm, pem).kid}", err=True)
+    click.echo(f"kid {signing.from_pem(pem).kid}", err=True)
 
 
 @keys.command("list")
 def list_() -> None:
-    """Print the `kid` of each key in the ring: the first signs, all verify."""
+    """Print `kid`, use and algorithm of each key in the ring: the first signs, all verify."""
     for position, key in enumerate(signing.ring()):
-        click.echo(f"{key.kid} {'signs' if position == 0 else 'verifies'}")
+        click.echo(f"{key.kid} {'signs' if position == 0 else 'verifies'} {key.algorithm}")
 
 
 @keys.command()
 def reencrypt() -> None:
-    """Encrypt every secret at rest under the first FERNET_KEY, so that the others can be removed from the ring."""
+    """Encrypt every secret at rest in ENCRYPTION_FORMAT under the first FERNET_KEY, so that the other keys can be removed."""
     try:
         click.echo(f"{reencryption.run()} values are encrypted by the first key.")
     except vault.VaultRefused as refused:
-        raise click.ClickException("A value opens with none of the keys. Put the key it was written with back.") from refused
+        raise click.ClickException(
+            "A value opens with none of the keys, or was copied from another row. Put the key it was written with back."
+        ) from refused

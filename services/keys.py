@@ -26,12 +26,13 @@ def digests(purpose: str, text: str) -> list[str]:
 
 
 def _digest(pepper: str, purpose: str, text: str) -> str:
-    return hmac.digest(_derived(pepper, purpose), text.encode(), "sha256").hex()
+    return hmac.digest(derived(pepper, purpose), text.encode(), "sha256").hex()
 
 
 @lru_cache(maxsize=256)
-def _derived(pepper: str, purpose: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=f"latchkey {purpose}".encode()).derive(pepper.encode())
+def derived(secret: str, purpose: str) -> bytes:
+    """A key of 256 bits that a configured secret gives to this purpose."""
+    return HKDF(SHA256(), 32, salt=None, info=f"latchkey {purpose}".encode()).derive(secret.encode())
 
 
 def fingerprint(text: str) -> str:

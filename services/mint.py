@@ -9,13 +9,23 @@ READABLE = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def identifier() -> str:
-    """A random UUID (RFC 9562 §5.4) as text."""
+    """A random UUID (RFC 9562 §5.4) as text: 122 bits, so nothing secret is made of it."""
     return str(uuid.uuid4())
 
 
 def secret() -> str:
     """256 bits for a link, URL-safe."""
     return secrets.token_urlsafe(32)
+
+
+def token_id() -> str:
+    """192 bits in 32 URL-safe letters: CSRF values are derived from a token's id."""
+    return secrets.token_urlsafe(24)
+
+
+def octets(count: int) -> bytes:
+    """So many random bytes, for a nonce."""
+    return secrets.token_bytes(count)
 
 
 def digits(count: int) -> str:

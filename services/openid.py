@@ -1,5 +1,6 @@
 """OpenID Connect as a relying party: where a provider wants people sent, and who came back (OIDC Core 1.0, Discovery 1.0)."""
 
+import hmac
 import re
 import time
 from collections.abc import Callable
@@ -148,7 +149,7 @@ def _verified(chosen: Provider, about: dict[str, Any], id_token: object, nonce: 
         "iss": claims.get("iss") != about["issuer"],
         "aud": audience not in (chosen.client_id, [chosen.client_id]),
         "azp": claims.get("azp", chosen.client_id) != chosen.client_id,
-        "nonce": claims.get("nonce") != nonce,
+        "nonce": not hmac.compare_digest(str(claims.get("nonce")).encode("utf-8", "replace"), nonce.encode()),
         "exp": not _is_moment(claims.get("exp")) or claims["exp"] + LEEWAY < now,
         "iat": not _is_moment(claims.get("iat")) or claims["iat"] - LEEWAY > now,
         "nbf": not _is_moment(claims.get("nbf", 0)) or claims.get("nbf", 0) - LEEWAY > now,

@@ -1,5 +1,6 @@
 """Whether an identity at a provider opens an account: linked, linked by a sign-in, or waiting for proof of the account."""
 
+import hmac
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -84,6 +85,8 @@ def require_proof(account: Account, login: ExternalLogin, browser: str | None, c
 def waiting(link_token: str, browser: str | None) -> WaitingLink:
     """The link that waits under this secret, in this browser. Raises InvalidToken."""
     ticket = tickets.find(link_token, tickets.LINK_PROOF)
-    if ticket.about["browser"] and (browser is None or keys.fingerprint(browser) != ticket.about["browser"]):
+    if ticket.about["browser"] and (
+        browser is None or not hmac.compare_digest(keys.fingerprint(browser), ticket.about["browser"])
+    ):
         raise InvalidToken
     return WaitingLink(ticket.id, ticket.user_id, ExternalLogin.of(ticket.about["login"]))

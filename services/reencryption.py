@@ -1,4 +1,7 @@
-"""Brings everything that is encrypted at rest under the first key of the ring, so that older keys can be dropped."""
+"""Brings everything that is encrypted at rest into the configured format, under the first key of the ring.
+
+Older keys can be dropped then, and a release that reads only that format can serve again.
+"""
 
 from typing import Any
 
@@ -10,14 +13,14 @@ from extensions import settings
 from model import Letter, ProviderVisit, Ticket, User
 from services import keys, vault
 
-SEALED: tuple[InstrumentedAttribute[Any], ...] = (
-    User.totp_secret,
-    User.totp_offered,
-    Ticket.about,
-    Letter.content,
-    ProviderVisit.about,
-)
-"""Every column that `vault.seal` fills; a test holds this list to the model."""
+SEALED: dict[InstrumentedAttribute[Any], str] = {
+    User.totp_secret: "totp",
+    User.totp_offered: "totp",
+    Ticket.about: "ticket",
+    Letter.content: "letter",
+    ProviderVisit.about: "provider visit",
+}
+"""Every column that `vault.seal` fills, with its purpose; the owner is the row's id. A test holds this list to the model."""
 PIECE = 200
 MOST_EXAMINED = 20_000
 
@@ -28,13 +31,13 @@ def run() -> int:
 
 
 def _column(column: InstrumentedAttribute[Any]) -> int:
-    """In pieces by id; a value that changed meanwhile was sealed by the first key anyway."""
-    key, done, last = column.class_.id, 0, ""
+    """In pieces by id; a value that changed meanwhile was sealed as it should be anyway."""
+    key, done, last, purpose = column.class_.id, 0, "", SEALED[column]
     while found := rows(select(key, column).where(column.is_not(None), key > last).order_by(key).limit(PIECE)):
         with unit_of_work():
             for row_id, sealed in found:
                 same = update(column.class_).where(key == row_id, column == sealed)
-                done += changed(same.values({column.key: vault.resealed(sealed)}))
+                done += changed(same.values({column.key: vault.resealed(purpose, row_id, sealed)}))
         last = found[-1][0]
     return done
 
@@ -53,5 +56,6 @@ def secrets_of_lost_keys() -> int:
 
 
 def _unopened(column: InstrumentedAttribute[Any]) -> int:
-    newest = select(column).where(column.is_not(None)).order_by(column.class_.id.desc()).limit(MOST_EXAMINED)
-    return sum(not vault.opens(sealed) for (sealed,) in rows(newest))
+    key, purpose = column.class_.id, SEALED[column]
+    newest = select(key, column).where(column.is_not(None)).order_by(key.desc()).limit(MOST_EXAMINED)
+    return sum(not vault.opens(purpose, row_id, sealed) for row_id, sealed in rows(newest))

@@ -75,7 +75,7 @@ def open_for(account: Account, amr: tuple[str, ...], client: Client, auth_time: 
         expires_at=now + timedelta(seconds=settings().session_max_seconds),
         last_activity=now,
         amr=" ".join(amr),
-        refresh_jti=mint.identifier(),
+        refresh_jti=mint.token_id(),
         refreshed_at=now,
         ip=client.ip,
         ip_shortened=False,
@@ -121,7 +121,7 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     An older token of this session means that somebody holds a copy: the session ends (RFC 9700 §4.14.2), and the
     refusal is returned, so that the end is committed.
     """
-    row, successor, now = _judged(claims), mint.identifier(), clock.now()
+    row, successor, now = _judged(claims), mint.token_id(), clock.now()
     activity.touch(row.id)
     if SPEND.count(session_id=row.id, spent=claims.jti, successor=successor, now=now):
         return _grant(row, row.users_is_admin, refresh_jti=successor, moment=now)

@@ -1,4 +1,8 @@
-"""The keys that sign tokens: a ring of which the first signs and all verify; public halves as JWKS (RFC 7517)."""
+"""The keys that sign tokens: a ring of which the first signs and all verify; public halves as JWKS (RFC 7517).
+
+Key files of both kinds may be in one ring, so that the algorithm can change; each key verifies its own algorithm only
+(RFC 8725 §3.1). A shared secret is never in a ring with key files.
+"""
 
 import base64
 import hashlib
@@ -18,9 +22,11 @@ from jwt.exceptions import InvalidTokenError
 from extensions import jwt, settings
 from services import keys
 
+OF_KEY_FILES = ["EdDSA", "ES256"]
+
 
 class KeyRefused(ValueError):
-    """A key file that cannot be read, or does not hold a key for the algorithm."""
+    """A key file that cannot be read, holds no key of a kind that we use, or does not fit JWT_ALGORITHM and would sign."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Key:
     """`public`: the JWK that others verify with; None for a shared secret."""
 
     kid: str
+    algorithm: str
     signs: Any = field(repr=False)
     verifies: Any = field(repr=False)
     public: dict[str, str] | None
@@ -48,37 +55,40 @@ def key_set() -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _from_secrets(secrets: tuple[str, ...]) -> list[Key]:
-    return [Key(keys.short_id(secret), secret, secret, None) for secret in secrets]
+    return [Key(keys.short_id(secret), "HS256", secret, secret, None) for secret in secrets]
 
 
 @lru_cache(maxsize=8)
 def _from_files(algorithm: str, paths: tuple[str, ...]) -> list[Key]:
-    return [_from_file(algorithm, path) for path in paths]
+    found = [_from_file(path) for path in paths]
+    if found[0].algorithm != algorithm:
+        raise KeyRefused(f"{paths[0]} is first, so it signs, and is not a key for JWT_ALGORITHM {algorithm}")
+    return found
 
 
-def _from_file(algorithm: str, path: str) -> Key:
+def _from_file(path: str) -> Key:
     try:
-        return from_pem(algorithm, Path(path).read_bytes())
+        return from_pem(Path(path).read_bytes())
     except OSError as error:
         raise KeyRefused(f"{path} cannot be read") from error
     except KeyRefused as error:
         raise KeyRefused(f"{path} is {error}") from error
 
 
-def from_pem(algorithm: str, pem: bytes) -> Key:
-    """A private key in PEM (PKCS #8); its `kid` is the thumbprint of the public half (RFC 7638)."""
+def from_pem(pem: bytes) -> Key:
+    """A private key in PEM (PKCS #8), Ed25519 or P-256; its `kid` is the thumbprint of the public half (RFC 7638)."""
     try:
         private = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:
         raise KeyRefused("not an unencrypted private key in PEM") from error
-    if algorithm == "EdDSA" and isinstance(private, Ed25519PrivateKey):
-        jwk = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
-    elif algorithm == "ES256" and isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
-        jwk = ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    if isinstance(private, Ed25519PrivateKey):
+        algorithm, jwk = "EdDSA", OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    elif isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
+        algorithm, jwk = "ES256", ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
     else:
-        raise KeyRefused(f"not a key for {algorithm}")
+        raise KeyRefused("neither an Ed25519 nor a P-256 key")
     kid = thumbprint(jwk)
-    return Key(kid, private, private.public_key(), jwk | {"kid": kid, "alg": algorithm, "use": "sig"})
+    return Key(kid, algorithm, private, private.public_key(), jwk | {"kid": kid, "alg": algorithm, "use": "sig"})
 
 
 def thumbprint(jwk: dict[str, str]) -> str:
@@ -110,6 +120,6 @@ def _verifying_key(header: dict[str, Any], claims: dict[str, Any]) -> Any:
     if "type" not in claims:
         raise InvalidTokenError("no type")  # Flask-JWT-Extended takes such a token as an access token
     for key in ring():
-        if header.get("kid") == key.kid:
+        if header.get("kid") == key.kid and header.get("alg") == key.algorithm:
             return key.verifies
-    raise InvalidTokenError("unknown kid")
+    raise InvalidTokenError("no key has this kid and algorithm")

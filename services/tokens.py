@@ -1,7 +1,7 @@
 """Access and refresh tokens: minted and read (RFC 7519, RFC 8725). Whether the session lives is decided elsewhere."""
 
+import base64
 import hashlib
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -94,8 +94,8 @@ def _claims(grant: Grant, jti: str, begin: datetime, end: datetime) -> dict[str,
 
 
 def _derived(purpose: str, jti: str) -> str:
-    digest = hashlib.sha256(f"{purpose}:{jti}".encode()).digest()
-    return str(uuid.UUID(bytes=digest[:16], version=4))
+    """192 bits of the hash, as many as `mint.token_id` gives."""
+    return base64.urlsafe_b64encode(hashlib.sha256(f"{purpose}:{jti}".encode()).digest()[:24]).decode()
 
 
 def _header(kind: str) -> dict[str, str]:

@@ -51,6 +51,12 @@ MAY_READ_THE_REQUEST = {
 }
 COMMIT_SITES = ("database.py", "engines.py", "sqlite.py", "migrations/env.py")
 SQL_THAT_COMMITS = re.compile(r"(COMMIT|BEGIN|AUTOCOMMIT)( [A-Z]+)*;?")
+SECRET_NAME = re.compile(r"(^|_)(token|secret|digest|csrf|signature|nonce|verifier|fingerprint|hmac|mac|password)s?$", re.I)
+COLUMN = re.compile(r"[A-Z][a-z]\w*\.\w+$")
+NO_SECRETS = {
+    ("commands/backup/archive.py", "self._hash(PICTURES + name) == digest"),  # a checksum that the archive shows
+    ("setting_faults.py", "password == unquote(parts.username or '').lower()"),  # the operator's own, at start
+}
 LONGEST_FUNCTION = 40
 LONGEST_FILE = {"model.py": 500, "errors.py": 400, "config.py": 400, "tests": 400, "benchmarks": 400}
 EMPTY_WORDS = re.compile(r"Manager|Helper|Handler|Util")
@@ -171,3 +177,30 @@ def searches_left_to_chance(folder: Path) -> list[str]:
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.NotIn) and isinstance(node.left, ast.Constant)
         if SPELLED_BY_CHANCE.fullmatch(repr(node.left.value))
     ]
+
+
+def secrets_compared_at_sight(folder: Path) -> list[str]:
+    """`==` and `!=` on what is named as a secret: they end at the first wrong byte. A column is a lookup of the database."""
+    return [
+        f"{source.path}:{node.lineno} {ast.unparse(node)}"
+        for source in sources(folder)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Compare) and any(isinstance(operator, (ast.Eq, ast.NotEq)) for operator in node.ops)
+        if any(
+            not isinstance(side, ast.Constant) and SECRET_NAME.search(last_name(side))
+            for side in (node.left, *node.comparators)
+        )
+        if not COLUMN.match(ast.unparse(node.left)) and (source.path, ast.unparse(node)) not in NO_SECRETS
+    ]
+
+
+def last_name(node: ast.expr) -> str:
+    """`c` of `a.b.c`, `a["c"]`, `a.get("c")` and `b.c(…)`; empty for anything else."""
+    if isinstance(node, ast.Call):
+        got = isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args
+        return last_name(node.args[0] if got else node.func)
+    if isinstance(node, ast.Subscript):
+        return last_name(node.slice)
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -18,3 +18,7 @@ def test_no_class_has_a_name_that_says_nothing() -> None:
 
 def test_no_test_is_left_to_chance() -> None:
     assert laws.searches_left_to_chance(ROOT) == []
+
+
+def test_no_secret_is_compared_at_sight() -> None:
+    assert laws.secrets_compared_at_sight(ROOT) == []

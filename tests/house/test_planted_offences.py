@@ -91,6 +91,9 @@ LAWS: dict[str, tuple[Law, str, str]] = {
     "a helper on a base of ours": (laws.empty_names, "services/users.py", "class NameHelper(Account):\n    pass"),
     "a short word in a sealed text": (laws.searches_left_to_chance, "tests/test_planted.py", "assert 'ada' not in sealed"),
     "a short word in bytes": (laws.searches_left_to_chance, "tests/test_planted.py", "assert b'ada' not in stored"),
+    "a token at sight": (laws.secrets_compared_at_sight, "services/users.py", "GOOD = given == kept.csrf_token"),
+    "a claim at sight": (laws.secrets_compared_at_sight, "services/openid.py", "BAD = claims.get('nonce') != sent"),
+    "a hash at sight": (laws.secrets_compared_at_sight, "services/keys.py", "GOOD = fingerprint(given) == kept"),
     "a utility": (laws.empty_names, "resources/auth.py", "class LoginUtils(Resource):\n    pass"),
 }
 KEPT: dict[str, tuple[Law, str, str]] = {
@@ -98,6 +101,11 @@ KEPT: dict[str, tuple[Law, str, str]] = {
     "a library's handler": (laws.empty_names, "logs.py", "class _LineHandler(logging.Handler):\n    pass"),
     "a function of 40 lines": (laws.long_functions, "services/clock.py", LONG.removesuffix("    print()\n")),
     "a word that no base64 spells": (laws.searches_left_to_chance, "tests/test_planted.py", "assert 'ada@' not in sealed"),
+    "a lookup by hash": (
+        laws.secrets_compared_at_sight,
+        "services/users.py",
+        "FOUND = Ticket.digest == fingerprint(given)",
+    ),
     "prose about commits": (laws.commit_sites, "flows/auth.py", '"""Commits nothing; BEGIN is said elsewhere."""'),
 }
 

@@ -1,8 +1,10 @@
 """The tables of docs/security.md and docs/security-decisions.md say what the code does."""
 
 import ast
+import inspect
 import re
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import jwt
 import pytest
@@ -10,6 +12,7 @@ from flask import Flask
 
 import engines
 import logs
+from commands import sessions, users
 from config import ROOT, SECRETS, Settings
 from database import Base
 from edge import A_YEAR, CAUTIONS
@@ -31,6 +34,7 @@ from services import (
     pictures,
     provider_http,
     sign_ins,
+    signing,
     tokens,
 )
 from tests.attacks.test_kinds_of_token import contracts
@@ -252,7 +256,7 @@ def test_every_setting_that_names_a_host_is_an_outgoing_connection() -> None:
 def test_every_key_and_every_use_of_cryptography_is_in_the_inventory() -> None:
     keys = {name for key, *_ in table("Keys") for name in quoted(key)}
     assert keys == {name.upper() for name in SECRETS} | {"JWT_PRIVATE_KEYS"}
-    listed = {path for _, _, where in table("Keys", number=1) for path in quoted(where)}
+    listed = {path for _, _, where, _ in table("Keys", number=1) for path in quoted(where)}
     using = {
         source.path
         for source in sources(ROOT)
@@ -262,9 +266,41 @@ def test_every_key_and_every_use_of_cryptography_is_in_the_inventory() -> None:
 
 
 def test_the_inventory_names_what_providers_may_sign_with() -> None:
-    (row,) = [what for what, use, _ in table("Keys", number=1) if "ID tokens" in use]
+    (row,) = [what for what, use, *_ in table("Keys", number=1) if "ID tokens" in use]
     assert {"RS256", "PS256", "ES256", "EdDSA"} <= set(re.findall(r"\w+", row)) & set(openid.ALGORITHMS)
     assert f"from {openid.LEAST_RSA_BITS} bits" in row
+
+
+def test_each_algorithm_in_use_says_what_replaces_it() -> None:
+    replaced = {what: by for what, *_, by in table("Keys", number=1)}
+    listed = " ".join(replaced)
+    formats = {"fernet": "Fernet", "aes-256-gcm": "AES-256-GCM"}
+    in_use = {"HS256", *signing.OF_KEY_FILES, *(formats[name] for name in choices("encryption_format")), "bcrypt", "SHA-1"}
+    assert set(choices("jwt_algorithm")) == {"HS256", *signing.OF_KEY_FILES}
+    assert [name for name in in_use if name not in listed] == []
+    assert all(replaced.values())
+    assert "ML-DSA" in next(by for what, by in replaced.items() if what.startswith("HS256"))
+    assert "Post-quantum:" in section("Keys")
+
+
+def choices(setting: str) -> tuple[str, ...]:
+    return get_args(Settings.model_fields[setting].annotation)
+
+
+def test_each_act_of_an_operator_on_accounts_is_an_event_and_says_who_is_told() -> None:
+    said = {
+        command.strip("`"): (event.strip("`"), told != "none") for command, event, told in table("Operators and second factors")
+    }
+    done = {}
+    for group in (users.users, sessions.sessions):
+        for name, command in group.commands.items():
+            text = inspect.getsource(inspect.unwrap(command.callback)) if command.callback else ""
+            if event := re.search(r"""(?:_change\(account, |audit\.record\()"(\w+)\"""", text):
+                done[f"{group.name} {name}"] = (event[1], bool(re.search(r"notices\.tell|lockout\.close|outbox\.order", text)))
+            else:
+                assert "unit_of_work" not in text, name
+    assert said == done
+    assert "No command needs a second operator" in section("Operators and second factors")
 
 
 @pytest.mark.parametrize("page", ["security.md", "security-decisions.md"])

@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pyotp
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import select, update
 
-from database import Base, unit_of_work
-from services import provider_visits
+from database import Base, changed, rows, unit_of_work
+from model import User
+from services import provider_visits, vault
 from services.reencryption import SEALED
 from tests.people import PASSWORD
 from tests.resources.conftest import Door
@@ -30,6 +32,24 @@ def enrolled(door: Door) -> pyotp.TOTP:
     assert door.post("/mfa", {"mfa_code": app.now()}, access).status_code == 200
     assert door.post("/mfa", token=door.tokens("bob")[0]).status_code == 200
     return app
+
+
+def with_every_secret(build: Callable[..., Door], **changes: str) -> Door:
+    """A house that has something sealed in every column that `vault.seal` fills."""
+    before = build(**changes)
+    enrolled(before)
+    assert before.login("ada").get_json()["mfa_token"]
+    with before.app.app_context(), unit_of_work():
+        provider_visits.depart("google", "the browser's secret", {"nonce": "of the visit"})
+    before.post("/forgot-password", {"email": "ada@example.org"})
+    return before
+
+
+def starts(door: Door) -> dict[str, set[str]]:
+    """What the sealed values of each column begin with."""
+    with door.app.app_context():
+        found = {column: rows(select(column).where(column.is_not(None))) for column in SEALED}
+    return {str(column): {text.split(".")[0][:5] for (text,) in kept} for column, kept in found.items()}
 
 
 def sealed_by(door: Door, key: str) -> dict[str, int]:
@@ -55,12 +75,7 @@ def _opens(key: str, value: str) -> bool:
 
 
 def test_reencrypting_brings_every_secret_under_the_first_key(build: Callable[..., Door]) -> None:
-    before = build(FERNET_KEY=OLD)
-    enrolled(before)
-    assert before.login("ada").get_json()["mfa_token"]
-    with before.app.app_context(), unit_of_work():
-        provider_visits.depart("google", "the browser's secret", {"nonce": "of the visit"})
-    before.post("/forgot-password", {"email": "ada@example.org"})
+    before = with_every_secret(build, FERNET_KEY=OLD)
     assert all(sealed_by(before, OLD).values())
     assert set(sealed_by(before, OLD)) == {f"{column.class_.__tablename__}.{column.key}" for column in SEALED}
     between = build(FERNET_KEY=f"{NEW},{OLD}")
@@ -69,6 +84,32 @@ def test_reencrypting_brings_every_secret_under_the_first_key(build: Callable[..
     assert (code, said) == (0, f"{sum(sealed_by(after, NEW).values())} values are encrypted by the first key.\n")
     assert set(sealed_by(after, OLD).values()) == {0}
     assert any("reset-password" in mail.text for mail in after.mail_to("ada@example.org"))
+
+
+def test_reencrypting_brings_every_secret_to_the_configured_format_and_back(build: Callable[..., Door]) -> None:
+    before = with_every_secret(build, FERNET_KEY=OLD)
+    totp_secret = before.user()["totp_secret"]
+    there = build(FERNET_KEY=f"{NEW},{OLD}", ENCRYPTION_FORMAT="aes-256-gcm")
+    assert run(there, "keys", "reencrypt")[0] == 0
+    assert starts(there) == {str(column): {"v2"} for column in SEALED}
+    alone = build(FERNET_KEY=NEW, ENCRYPTION_FORMAT="aes-256-gcm")
+    assert alone.user()["totp_secret"] != totp_secret
+    back = build(FERNET_KEY=NEW)
+    assert run(back, "keys", "reencrypt")[0] == 0
+    assert starts(back) == {str(column): {"gAAAA"} for column in SEALED}
+    assert all(sealed_by(back, NEW).values())
+    assert any("reset-password" in mail.text for mail in back.mail_to("ada@example.org"))
+
+
+def test_a_reencryption_that_was_cut_short_is_continued(build: Callable[..., Door]) -> None:
+    before = with_every_secret(build, FERNET_KEY=OLD)
+    there = build(FERNET_KEY=f"{NEW},{OLD}", ENCRYPTION_FORMAT="aes-256-gcm")
+    with there.app.app_context(), unit_of_work():
+        [(row_id, kept)] = rows(select(User.id, User.totp_secret).where(User.totp_secret.is_not(None)))
+        changed(update(User).where(User.id == row_id).values(totp_secret=vault.resealed("totp", row_id, kept)))
+    assert starts(before)["User.totp_secret"] == {"v2"}
+    assert run(there, "keys", "reencrypt")[0] == 0
+    assert starts(there) == {str(column): {"v2"} for column in SEALED}
 
 
 def test_a_lost_key_is_said_and_nothing_is_harmed(build: Callable[..., Door]) -> None:

@@ -49,8 +49,9 @@ def test_a_half_finished_sign_in_of_a_lost_key_begins_again(build: Build) -> Non
     assert refused.status_code < 500
 
 
-def test_the_doctor_counts_what_is_kept_under_keys_that_are_gone(admit: Admit) -> None:
-    patient = admit()
+@pytest.mark.parametrize("chosen", ["fernet", "aes-256-gcm"])
+def test_the_doctor_counts_what_is_kept_under_keys_that_are_gone(admit: Admit, chosen: str) -> None:
+    patient = admit(ENCRYPTION_FORMAT=chosen)
     for name in ("ada", "bea"):
         patient.account(name, f"{name}@example.org")
     factors.set_up(patient, patient.tokens()[0])

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from jwt import PyJWK
 
 from app import create_app
@@ -96,10 +104,23 @@ def test_the_thumbprint_is_that_of_rfc_8037() -> None:
     assert signing.thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 
-def test_a_key_of_another_algorithm_is_refused(tmp_path: Path) -> None:
-    pem = new_key(tmp_path, "ec.pem", "ES256").read_bytes()
-    with pytest.raises(signing.KeyRefused, match="EdDSA"):
-        signing.from_pem("EdDSA", pem)
+@pytest.mark.parametrize("curve", ["SECP256K1", "SECP384R1"])
+def test_a_key_of_another_curve_is_refused(curve: str) -> None:
+    private = generate_private_key(getattr(ec, curve)())
+    with pytest.raises(signing.KeyRefused, match="neither"):
+        signing.from_pem(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def test_a_first_key_of_another_algorithm_keeps_the_service_from_starting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ring = f"{new_key(tmp_path, 'first.pem', 'ES256')},{new_key(tmp_path, 'second.pem', 'EdDSA')}"
+    files = {"JWT_ALGORITHM": "EdDSA", "JWT_PRIVATE_KEYS": ring}
+    with pytest.raises(SystemExit, match="78"):
+        create_app(settings_with(SQLALCHEMY_DATABASE_URI=f"sqlite:///{tmp_path / 'keys.db'}", **files))
+    said = capsys.readouterr().err
+    assert "first.pem is first, so it signs, and is not a key for JWT_ALGORITHM EdDSA" in said
+    assert "--algorithm EdDSA" in said
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
