@@ -4,7 +4,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -50,8 +49,6 @@ def upstream(port: int) -> Iterator[list[str]]:
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
-
-        do_PUT = do_GET
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Silent: what matters is asserted."""
