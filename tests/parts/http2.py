@@ -14,7 +14,7 @@ Field = tuple[bytes, bytes]
 
 
 def request(line: ssl.SSLSocket, fields: Sequence[Field]) -> int | str:
-    """Sends these fields, pseudo-header fields too, byte for byte. The status, or "refused" for a stream or connection error."""
+    """Sends these fields byte for byte. The status, or "refused" for a stream or connection error (RST_STREAM, GOAWAY)."""
     # A zero byte begins a literal field that is not indexed (RFC 7541 §6.2.2).
     block = b"".join(b"\0" + _literal(name) + _literal(value) for name, value in fields)
     line.sendall(PREFACE + _frame(SETTINGS, 0, 0, b"") + _frame(HEADERS, END_STREAM | END_HEADERS, 1, block))
