@@ -18,7 +18,7 @@ export async function guest(method, path, body) {
 
 /** A sign-in's last step: its token answer begins the session. */
 export async function signIn(path, body) {
-    tokens.keep(await guest("POST", path, body), true);
+    tokens.keep(await guest("POST", path, body));
 }
 
 /** A call of the signed-in person. Refreshes, steps up and repeats itself where that helps. */
@@ -35,7 +35,8 @@ export async function call(method, path, body) {
 
 /** A step-up: the same session goes on with tokens that tell of it. */
 export async function proveAnew(path, body) {
-    tokens.keep(await call("POST", path, body));
+    const {id} = tokens.read();
+    await renew(id, await call("POST", path, body));
 }
 
 /** Ends the session here and everywhere; the reason is for the other tabs too. */
@@ -57,8 +58,9 @@ async function isMended(problem, held) {
 
 async function usable() {
     const held = tokens.read();
-    if (!held.access) throw new Problem({status: 401, code: "authentication_required", title: "You are signed out", detail: ""});
-    return Date.now() < held.due ? held : refresh(held);
+    const fit = held.access && Date.now() >= held.due ? await refresh(held) : held;
+    if (!fit.access) throw new Problem({status: 401, code: "authentication_required", title: "You are signed out", detail: ""});
+    return fit;
 }
 
 /** One refresh for all tabs: whoever waited for the lock finds that the tokens have changed, and uses those. */
@@ -68,13 +70,19 @@ function refresh(held) {
         const now = await tokens.changedFrom(held, waited ? 2000 : 50);
         if (now.refresh !== held.refresh) return now;
         try {
-            tokens.keep(await read(await send("POST", "/refresh", {token: held.refresh})));
+            await renew(held.id, await read(await send("POST", "/refresh", {token: held.refresh})));
         } catch (problem) {
             if (problem.status === 401) tokens.end(problem.reason ?? problem.code);
             throw problem; // without an answer the session may well live: nothing is thrown away
         }
         return tokens.read();
     });
+}
+
+/** Newer tokens that come after a sign-out are not kept. Their session is ended once more, which also clears their cookies. */
+async function renew(id, answer) {
+    if (tokens.renew(id, answer)) return;
+    await send("POST", "/logout", {token: answer.refresh_token ?? answer.csrf_refresh_token}).catch(() => null);
 }
 
 async function locked(action) {

@@ -5,6 +5,8 @@
 // is the better choice in production. There, only the two CSRF values are here, which are worth nothing by themselves.
 // (Tokens kept in memory only would be lost by each reload and unknown to the next tab.)
 
+import * as signups from "./signups.js";
+
 const SESSION = "latchkey.session";
 const IDLE = "latchkey.idle";
 const listeners = new Set();
@@ -27,16 +29,22 @@ function write(session) {
     listeners.forEach(listener => listener(session));
 }
 
-/** Keeps a token answer, of either mode. `isNew`: of a sign-in, not of a refresh or step-up. */
-export function keep(answer, isNew = false) {
-    write({
-        id: isNew ? String(Math.random()) : read().id,
-        access: answer.access_token ?? answer.csrf_access_token,
-        refresh: answer.refresh_token ?? answer.csrf_refresh_token,
-        // A little before the access token expires, so that none does on its way.
-        due: Date.now() + answer.expires_in * 1000 - Math.min(5000, answer.expires_in * 250),
-    });
+/** Begins a session with a sign-in's token answer, of either mode. */
+export const keep = answer => write({id: String(Math.random()), ...kept(answer)});
+
+/** Keeps newer tokens of the session `id`. False where that has ended here meanwhile: then nothing is kept. */
+export function renew(id, answer) {
+    if (read().id !== id) return false;
+    write({id, ...kept(answer)});
+    return true;
 }
+
+const kept = answer => ({
+    access: answer.access_token ?? answer.csrf_access_token,
+    refresh: answer.refresh_token ?? answer.csrf_refresh_token,
+    // A little before the access token expires, so that none does on its way.
+    due: Date.now() + answer.expires_in * 1000 - Math.min(5000, answer.expires_in * 250),
+});
 
 /** The session once it is no longer `held`, or as it is after so many milliseconds. */
 export async function changedFrom(held, patience) {
@@ -45,9 +53,12 @@ export async function changedFrom(held, patience) {
     return read();
 }
 
-/** Forgets the tokens and remembers why, for every tab to say. */
+/** Forgets all that this browser holds of the account, and remembers why, for every tab to say. */
 export function end(reason) {
-    if (isSignedIn()) write({ended: reason});
+    if (!isSignedIn()) return;
+    localStorage.removeItem(IDLE);
+    signups.forget();
+    write({ended: reason});
 }
 
 /** Calls back on every change, of this tab (at once) and of the others (`storage` fires only there). */
@@ -61,7 +72,7 @@ export function onChange(listener) {
 /** How long the session lasts without a call, as each answer says; `{at, life}` in milliseconds of this machine's clock. */
 export function noteIdle(answer) {
     const promised = Date.parse(answer.headers.get("Session-Idle-Expires"));
-    if (!promised) return;
+    if (!promised || "ended" in read()) return; // a late answer to a session that is over
     // The server's own clock where it can be seen (same origin): this machine's may be wrong.
     const life = promised - (Date.parse(answer.headers.get("Date")) || Date.now());
     localStorage.setItem(IDLE, JSON.stringify({at: Date.now() + life, life}));

@@ -262,6 +262,16 @@ def test_two_tabs_of_one_browser_come_back_in_any_order(door: Door, realm: Realm
     assert [visitor.open(f"/auth/google/callback?{query}").status_code for query in reversed(queries)] == [200, 200]
 
 
+def test_fifty_sign_ins_that_one_browser_began_leave_one_short_cookie_and_the_newest_works(door: Door, realm: Realm) -> None:
+    """Browsers drop a cookie whose name and value have more than 4096 bytes."""
+    visitor = Visitor(door)
+    for _ in range(50):
+        newest = realm.sign_in(visitor.leave(), **ada())
+    assert len(visitor.cookies) == 1
+    assert all(len(name + value) < 4096 for name, value in visitor.cookies.items())
+    assert visitor.open(f"/auth/google/callback?{newest}").status_code == 200
+
+
 def test_a_visit_of_one_provider_does_not_end_at_another(build: Build, realm: Realm) -> None:
     both = {"OIDC_PROVIDERS": "google,example"} | settings_of(realm.discovery_url) | settings_of(realm.discovery_url, "example")
     door = build(**both)
