@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from services import addresses, clock, identities, lockout, tickets, totp, users
+from database import rows, unit_of_work
+from model import User
+from services import addresses, clock, erasure, identities, letters, lockout, outbox, sessions, tickets, totp, users
 from services.users import Account
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -25,12 +28,7 @@ def a_deletion_voids_notices(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_deletion_is_told_to_the_present_address_only(patch: pytest.MonkeyPatch) -> None:
-    def close(account: Account, close: Any = lockout.close) -> None:
-        with pytest.MonkeyPatch.context() as here:
-            here.setattr(addresses, "held_of", lambda user_id: [])
-            close(account)
-
-    patch.setattr(lockout, "close", close)
+    _inside_closing(patch, addresses, "held_of", lambda user_id: [])
 
 
 def a_closed_account_stays_closed(patch: pytest.MonkeyPatch) -> None:
@@ -57,9 +55,70 @@ def the_password_is_kept(patch: pytest.MonkeyPatch) -> None:
     _inside_recovery(patch, users, "set_hash", lambda user_id, password_hash: None)
 
 
+def sessions_are_kept(patch: pytest.MonkeyPatch) -> None:
+    _inside_recovery(patch, sessions, "end_all", lambda user_id, reason, **_: 0)
+
+
 def links_to_given_up_addresses_are_honored(patch: pytest.MonkeyPatch) -> None:
     """Also those that were written late."""
     patch.setattr(addresses, "had_at", lambda account, email, moment: True)
+
+
+def the_address_between_stays_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(addresses, "forget", lambda user_id, since: True)
+
+
+def a_wanted_address_survives_closing(patch: pytest.MonkeyPatch) -> None:
+    _inside_closing(patch, addresses, "want", lambda user_id, email: None)
+
+
+def a_closed_account_is_moved(patch: pytest.MonkeyPatch) -> None:
+    """Three guards are gone: the link of the change is void, the address is not wanted any more, only an open account moves."""
+    _inside_closing(patch, tickets, "void", _void_but(tickets.CHANGE_EMAIL))
+
+    def move(account: Account, email: str, move: Any = addresses.move) -> bool:
+        if account.deleted_at is None:
+            return bool(move(account, email))
+        users.change(account.id, {"deleted_at": None, "pending_email": email})
+        moved = bool(move(account, email))
+        users.change(account.id, {"deleted_at": account.deleted_at, "pending_email": None})
+        return moved
+
+    patch.setattr(addresses, "move", move)
+
+
+def an_ordered_reset_finds_its_account(patch: pytest.MonkeyPatch) -> None:
+    """Looked up when it is asked for, and written to where that was, however late."""
+
+    def order(kind: str, order: Any = outbox.order, **about: str) -> None:
+        owner = users.owner_of(about["email"]) if kind == letters.RESET else None
+        order(kind, **about, **({"user_id": owner.id} if owner else {}))
+
+    def written(order: dict[str, str], written: Any = letters.WRITERS[letters.RESET]) -> Any:
+        if "user_id" not in order:
+            return written(order)
+        link = letters._link("reset-password", tickets.issue(tickets.RESET, order["user_id"], 1800))
+        return letters._rendered(order["email"], "reset", 1800, username="ada", link=link, minutes=30)
+
+    patch.setattr(outbox, "order", order)
+    patch.setitem(letters.WRITERS, letters.RESET, written)
+
+
+def erasure_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    """Neither for the addresses that the account had, nor for the links that were mailed there: each would be enough."""
+    patch.setattr(erasure, "_is_waited_for", lambda user_id: False)
+
+    def erase_due() -> int:
+        with unit_of_work():
+            due = rows(select(User.id).where(User.deleted_at <= erasure._over(), User.erased_at.is_(None)))
+            return sum(erasure.erase(row.id) for row in due)
+
+    patch.setattr(erasure, "erase_due", erase_due)
+
+
+def erasure_waits_for_held_addresses_only(patch: pytest.MonkeyPatch) -> None:
+    """And ends links that were mailed late to an account that was never moved."""
+    patch.setattr(tickets, "may_recover", lambda user_id: False)
 
 
 def reset_links_are_kept(patch: pytest.MonkeyPatch) -> None:
@@ -85,7 +144,14 @@ PLANTS: tuple[Plant, ...] = (
     identities_are_kept,
     a_factor_is_kept,
     the_password_is_kept,
+    sessions_are_kept,
     links_to_given_up_addresses_are_honored,
+    the_address_between_stays_held,
+    a_wanted_address_survives_closing,
+    a_closed_account_is_moved,
+    an_ordered_reset_finds_its_account,
+    erasure_does_not_wait,
+    erasure_waits_for_held_addresses_only,
     reset_links_are_kept,
     exchange_codes_are_kept,
     half_a_sign_in_is_kept,
@@ -105,13 +171,22 @@ def _after(patch: pytest.MonkeyPatch, module: Any, name: str, more: Callable[...
 
 def _inside_recovery(patch: pytest.MonkeyPatch, module: Any, name: str, instead: Callable[..., object]) -> None:
     """The function does something else while a recovery link is redeemed."""
+    _inside(patch, "recover", module, name, instead)
 
-    def recover(*given: Any, recover: Any = lockout.recover) -> None:
+
+def _inside_closing(patch: pytest.MonkeyPatch, module: Any, name: str, instead: Callable[..., object]) -> None:
+    _inside(patch, "close", module, name, instead)
+
+
+def _inside(patch: pytest.MonkeyPatch, act: str, module: Any, name: str, instead: Callable[..., object]) -> None:
+    done = getattr(lockout, act)
+
+    def otherwise(*given: Any) -> None:
         with pytest.MonkeyPatch.context() as here:
             here.setattr(module, name, instead)
-            recover(*given)
+            done(*given)
 
-    patch.setattr(lockout, "recover", recover)
+    patch.setattr(lockout, act, otherwise)
 
 
 def _with_cut_off(patch: pytest.MonkeyPatch, moved: Callable[[datetime], datetime]) -> None:
@@ -123,8 +198,11 @@ def _with_cut_off(patch: pytest.MonkeyPatch, moved: Callable[[datetime], datetim
 
 def _kept(patch: pytest.MonkeyPatch, purpose: str) -> None:
     """Nothing makes a secret of this kind void."""
+    patch.setattr(tickets, "void", _void_but(purpose))
 
+
+def _void_but(purpose: str) -> Callable[..., None]:
     def void(user_id: str, *purposes: str, void: Any = tickets.void) -> None:
         void(user_id, *(one for one in purposes if one != purpose))
 
-    patch.setattr(tickets, "void", void)
+    return void

@@ -9,6 +9,7 @@ The hijacker begins with the owner's password and a session, and reads no mailbo
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import product, repeat
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -24,10 +25,15 @@ MOST_ACTS = 8
 HOURS = (0.1, 1, 6, 25, 49, 73, 120)
 MARGIN = timedelta(seconds=1)
 """Of a link's life, left to an owner who is late."""
-OPENINGS = ("signs_in", "links_provider", "turns_factor_on", "moves", "moves_and_closes", "links_and_moves")
+OPENINGS = (
+    *("signs_in", "links_provider", "turns_factor_on", "moves", "moves_and_closes", "links_and_moves"),
+    *("moves_twice", "asks_and_closes", "moves_slowly_and_closes", "closes_slowly"),
+)
 LAST_ACTS = ("signs_in", "leaves_exchange", "leaves_sign_in", "asks_slowly", "deletes")
-BETWEEN = ("signs_in", "links_provider", "turns_factor_on", "moves", "goes_on")
+BETWEEN = ("signs_in", "links_provider", "turns_factor_on", "moves", "goes_on", "resets_too")
 """What the hijacker does at once, just before the owner's link is used, and before the owner has a password again."""
+ENDINGS = (*product(LAST_ACTS, BETWEEN), *repeat(("asks_slowly", "resets_too"), 6))
+"""What fits together is tried more often."""
 INDEX = st.integers(0, 11)
 
 
@@ -69,9 +75,9 @@ class RecoveryMachine(RuleBasedStateMachine):
     @initialize(
         opening=st.sampled_from(OPENINGS),
         owners=st.integers(0, MOST_ACTS),
-        ending=st.tuples(INDEX, st.booleans(), st.sampled_from(LAST_ACTS), st.sampled_from(BETWEEN)),
+        ending=st.tuples(INDEX, st.booleans(), st.sampled_from(ENDINGS)),
     )
-    def begins(self, opening: str, owners: int, ending: tuple[int, bool, str, str]) -> None:
+    def begins(self, opening: str, owners: int, ending: tuple[int, bool, tuple[str, str]]) -> None:
         """`ending`: how the owner recovers at last, where no rule had it done before."""
         self.recovered_by: Link | None = None
         self.closed: tuple[datetime, str] | None = None
@@ -88,20 +94,50 @@ class RecoveryMachine(RuleBasedStateMachine):
             self.goes_by()
 
     def _does(self, who: Person, what: str) -> None:
-        if what == "links_and_moves":
-            who.links_provider()
-        if "moves" in what:
-            self._moves(who, 0)
-        if what == "moves_and_closes":
-            self.hijacker_does("deletes")
-        if what == "asks_slowly":
-            self.world.slow_since = self.world.slow_since or clock.now()
-            account = self.world.account()
-            who.forgets(account.email if account else ADA)
-            who.changes_password()
-        if hasattr(who, what):
-            found = getattr(who, what)()
-            list(found or ())
+        own = getattr(self, f"_{what}", None)
+        list((own(who) if own else getattr(who, what)()) or ())
+
+    def _links_and_moves(self, who: Person) -> None:
+        who.links_provider()
+        self._moves(who)
+
+    def _moves_and_closes(self, who: Person) -> None:
+        self._moves(who)
+        self.hijacker_does("deletes")
+
+    def _moves_twice(self, who: Person) -> None:
+        self._moves(who)
+        self._moves(who, 1)
+
+    def _asks_and_closes(self, who: Person) -> None:
+        who.asks_for_address(who.mailboxes[0])
+        self.goes_by()
+        self.hijacker_does("deletes")
+
+    def _moves_slowly_and_closes(self, who: Person) -> None:
+        """The owner is told so late that the links outlive the time until the account is erased."""
+        who.asks_for_address(who.mailboxes[0])
+        self.goes_by()
+        self._mail_is_slow()
+        self._uses(who, 0, CONFIRM)
+        self.hijacker_does("deletes")
+
+    def _closes_slowly(self, who: Person) -> None:
+        self._asks_slowly(who)
+        self.hijacker_does("deletes")
+
+    def _asks_slowly(self, who: Person) -> None:
+        self._mail_is_slow()
+        account = self.world.account()
+        who.forgets(account.email if account else ADA)
+        who.changes_password()
+
+    def _resets_too(self, who: Person) -> None:
+        self._uses(who, 0, RESET)
+        who.turns_factor_on()
+
+    def _mail_is_slow(self) -> None:
+        self.world.slow_since = self.world.slow_since or clock.now()
 
     # Whose turn it is, and what follows
 
@@ -149,7 +185,7 @@ class RecoveryMachine(RuleBasedStateMachine):
         """The whole way, where mail is not slow."""
         self._moves(who, to)
 
-    def _moves(self, who: Person, to: int) -> None:
+    def _moves(self, who: Person, to: int = 0) -> None:
         who.asks_for_address(who.mailboxes[to % len(who.mailboxes)])
         self.goes_by()
         self._uses(who, 0, CONFIRM)
@@ -244,7 +280,7 @@ class RecoveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.slow_since is None)
     @rule()
     def mail_becomes_slow(self) -> None:
-        self.world.slow_since = clock.now()
+        self._mail_is_slow()
 
     @precondition(lambda self: self.world.slow_since is not None)
     @rule()
@@ -281,15 +317,21 @@ class RecoveryMachine(RuleBasedStateMachine):
         assert answer.status_code == 200, f"the owner's link is refused: {link}, {answer.get_json()}"
         self.recovered_by, self.since = link, clock.now()
         self.stage.counted["recoveries"] += 1
+        self._sessions_have_ended()
         self.goes_by()
+
+    def _sessions_have_ended(self) -> None:
+        """Of the hijacker, whose latest tokens are tried. The reset would end them too, and hide that they went on so long."""
+        tokens = [*self.hijacker.access[-3:], *self.hijacker.refreshes(self.hijacker.refresh[-1:])]
+        assert not any(map(self.hijacker.is_inside, tokens)), f"a session goes on after the recovery by {self.recovered_by}"
 
     @precondition(lambda self: self.recovered_by is not None and not self.is_reset)
     @rule(between=st.sampled_from(BETWEEN))
     def sets_a_password(self, between: str) -> None:
         """By the link that was mailed for it; where so many were mailed lately that it was not, by one an hour later."""
         assert self.recovered_by is not None
-        self.hijacker_does(between)
         self.world.deliver()
+        self.hijacker_does(between)
         mailed = [link for link in self._resets() if link.mailed >= self.since]
         if not (mailed and self.owner.uses(mailed[-1]).status_code == 200):
             self.stage.counted["later resets"] += 1
@@ -314,9 +356,9 @@ class RecoveryMachine(RuleBasedStateMachine):
             if not self.usable():
                 self.stage.counted["without a link"] += 1
                 return
-            self.recovers(*self.ending[:3])
+            self.recovers(*self.ending[:2], self.ending[2][0])
         if not self.is_reset:
-            self.sets_a_password(self.ending[3])
+            self.sets_a_password(self.ending[2][1])
         self.hijacker_is_outside()
         self.owner_is_inside()
 
@@ -331,7 +373,8 @@ class RecoveryMachine(RuleBasedStateMachine):
         account = self.world.account()
         assert account is not None, "the account is erased"
         assert account.deleted_at is None, "the account is closed"
-        assert (account.email, account.pending_email) == (self.recovered_by.address, None)
+        place = (account.email, account.pending_email)
+        assert place == (self.recovered_by.address, None), f"after the recovery by {self.recovered_by} it is at {place}"
         body = {"username": account.email, "password": self.owner.passwords[-1]}
         answer = self.owner.guess("POST", "/login", body)
         token = next(self.owner.finish(answer), None)
