@@ -23,7 +23,6 @@ from services import (
     recovery_codes,
     session_lists,
     sessions,
-    tickets,
     totp,
 )
 from services import users as accounts
@@ -161,10 +160,10 @@ def delete(name: str) -> None:
 @users.command("end-sessions")
 @named
 def end_sessions(name: str) -> None:
-    """Sign NAME out everywhere."""
+    """Sign NAME out everywhere, and void its links and codes but for those of recovery."""
     account = account_of(name)
     with _change(account, "signed_out_by_operator"):
-        ended = sessions.end_all(account.id, "revoked_by_admin")
+        ended = lockout.shut_out(account.id, "revoked_by_admin")
     click.echo(f"{ended} sessions have ended.")
 
 
@@ -235,16 +234,13 @@ def reset_mfa(name: str) -> None:
 @named
 @click.argument("email")
 def set_email(name: str, email: str) -> None:
-    """Give NAME another address; the old one is told how to undo it."""
+    """Give NAME another address and sign it out. The old one hears how to undo it, unless NAME got that in the last week."""
     account = account_of(name)
     with _plainly():
         email = names.address(email)
     if email == account.email:
         raise click.ClickException("NAME has this address already.")
     with _change(account, "email_changed"):
-        addresses.want(account.id, email)
-        if account.email_confirmed_at is None or not addresses.move(account, email):
+        if account.email_confirmed_at is None or not lockout.move(account, email, OPERATOR):
             raise click.ClickException("The address has an account, or NAME is not confirmed.")
-        tickets.void(account.id, *tickets.OF_CREDENTIALS)
-        notices.tell(letters.EMAIL_CHANGED, account, OPERATOR)
     click.echo(f"{account.username} has the address {email}.")

@@ -16,7 +16,20 @@ from datetime import datetime, timedelta
 
 from errors import InvalidToken
 from extensions import settings
-from services import addresses, audit, identities, letters, notices, outbox, recovery_codes, sessions, tickets, totp, users
+from services import (
+    addresses,
+    audit,
+    clock,
+    identities,
+    letters,
+    notices,
+    outbox,
+    recovery_codes,
+    sessions,
+    tickets,
+    totp,
+    users,
+)
 from services.client import Client
 from services.tickets import Found
 from services.users import Account
@@ -25,11 +38,33 @@ PROBATION = timedelta(days=7)
 """How long before the event somebody else may have been in the account already, and have added a way in."""
 
 
-def shut_out(user_id: str, reason: str, *, but: str | None = None) -> None:
-    """Ends all sessions, or all but one, and voids what else somebody may hold: links, codes, a change of address."""
+def shut_out(user_id: str, reason: str, *, but: str | None = None) -> int:
+    """Ends all sessions, or all but one, and voids what else somebody may hold: links, codes, a change of address.
+
+    Returns how many sessions ended.
+    """
     addresses.want(user_id, None)
     tickets.void(user_id, *tickets.OF_CREDENTIALS)
-    sessions.end_all(user_id, reason, but=but)
+    return sessions.end_all(user_id, reason, but=but)
+
+
+def move(account: Account, email: str, client: Client) -> bool:
+    """Gives the account another address by the operator's word, and shuts everybody out; false where the address is taken.
+
+    The address that it had is told how to undo that, unless the account got it less than `PROBATION` ago: then whoever moved
+    the account there may be the reason for this, and keeps no link that takes it back.
+    """
+    moment, is_new = clock.now(), bool(addresses.held_of(account.id))
+    since = addresses.away_since(account.id, email) or moment
+    addresses.want(account.id, email)
+    if not addresses.move(account, email):
+        return False
+    shut_out(account.id, "revoked_by_admin")
+    if is_new:
+        addresses.forget(account.id, since)
+    else:
+        notices.tell(letters.EMAIL_CHANGED, account, client)
+    return True
 
 
 def close(account: Account) -> None:
