@@ -20,7 +20,7 @@ NAMED = re.compile(r'("(?:[^"\\]|\\.)*+" *+|[^"<>@]*+)<([^<>]*)>')
 """A display name, quoted or not, and an address (RFC 5322 §3.4). Without quotes it may have a comma, as people write it."""
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([^\s@,;]+)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-ONE_LIMIT = r"\s*0*[1-9][0-9]{0,9}\s*(?:/|per)\s*(?:[1-9][0-9]{0,3})?\s*(?:second|minute|hour|day|month|year)s?\s*"
+ONE_LIMIT = r"\s*+0*+[1-9][0-9]{0,9}\s*+(?:/|per)\s*+(?:[1-9][0-9]{0,3}\s*+)?(?:second|minute|hour|day|month|year)s?\s*+"
 LIMITS = re.compile(rf"{ONE_LIMIT}(?:[,;|]{ONE_LIMIT})*", re.IGNORECASE)
 """What the package `limits` reads, which takes 7 MiB, too much for the master of the workers; but no limit of nothing."""
 

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "services": "config database errors extensions model prepared services",
     "flows": "config errors extensions services",
     "resources": "config database errors extensions flows resources services",
-    "commands": "commands config database environment errors extensions jobs schema services setting_kinds transport",
+    "commands": "commands config database environment errors extensions hosts jobs schema services setting_kinds transport",
     "jobs": "database extensions services",
     "edge": "config errors extensions resources services",
     "app": "commands config database edge engines environment errors extensions jobs logs resources services sqlite telemetry",

@@ -27,8 +27,9 @@ NOT_SETTINGS = {
     "GOOGLE_DISCOVERY_URL",
     "SERVER_METADATA_URL",
     "NAME_FILE",
+    "REMOTE_ADDR",
 }
-"""Read for themselves, by `environment.py`."""
+"""Read for themselves, most by `environment.py`; `REMOTE_ADDR` is of WSGI."""
 
 
 def anchors(page: Path) -> set[str]:

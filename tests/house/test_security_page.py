@@ -242,7 +242,7 @@ def test_every_setting_that_names_a_host_is_an_outgoing_connection() -> None:
         name.upper() for name in Settings.model_fields if name.endswith(("_uri", "_server", "_discovery_url", "_breach_url"))
     }
     assert hosts <= said
-    not_in_the_journey = {"OIDC_<NAME>_DISCOVERY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "PASSWORD_BREACH_URL"}
+    not_in_the_journey = {"OIDC_<NAME>_DISCOVERY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "PASSWORD_BREACH_URL", "BASE_URL"}
     assert said == {*outgoing.ADDRESSES, *outgoing.MAIL} | not_in_the_journey
     outward = {
         source.path for source in sources(ROOT) if {name for one in imports(source) for name in (one.module, one.top)} & NETWORK
@@ -296,7 +296,10 @@ def test_each_act_of_an_operator_on_accounts_is_an_event_and_says_who_is_told() 
         for name, command in group.commands.items():
             text = inspect.getsource(inspect.unwrap(command.callback)) if command.callback else ""
             if event := re.search(r"""(?:_change\(account, |audit\.record\()"(\w+)\"""", text):
-                done[f"{group.name} {name}"] = (event[1], bool(re.search(r"notices\.tell|lockout\.close|outbox\.order", text)))
+                done[f"{group.name} {name}"] = (
+                    event[1],
+                    bool(re.search(r"notices\.tell|lockout\.(?:close|move)|outbox\.order", text)),
+                )
             else:
                 assert "unit_of_work" not in text, name
     assert said == done
