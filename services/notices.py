@@ -20,4 +20,5 @@ def tell(kind: str, account: Account, client: Client, delay: int = 0, /, **about
 def circumstances(client: Client) -> dict[str, str]:
     """When, from where and by which kind of device, as a person reads it; and the raw agent."""
     when = f"{clock.now():%Y-%m-%d %H:%M} UTC"
-    return {"time": when, "ip": client.ip, "user_agent": client.user_agent, "device": devices.name(client.user_agent)}
+    device = "by the operator" if client.operator else devices.name(client.user_agent)
+    return {"time": when, "ip": client.ip, "user_agent": client.user_agent, "device": device}

@@ -245,7 +245,9 @@ def test_a_lost_second_factor_is_turned_off_with_the_sessions(door: Door, ada: s
 def test_an_address_is_set_and_the_old_one_can_undo_it(door: Door, ada: str) -> None:
     assert run(door, "users", "set-email", "ada", "New@example.org") == (0, "ada has the address New@example.org.\n")
     assert (door.login("new@example.org").status_code, door.login(ADA).status_code) == (200, 401)
-    link = next(link for link in door.mail_to(ADA)[-1].links if "/undo/" in link)
+    told = door.mail_to(ADA)[-1]
+    assert " UTC, by the operator." in told.text
+    link = next(link for link in told.links if "/undo/" in link)
     assert facts(door) == [("email_changed", ada)]
     assert door.post(link.removeprefix(door.app.extensions["settings"].address)).status_code == 200
     assert door.user()["email"] == ADA
