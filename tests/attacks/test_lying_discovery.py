@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services import openid, provider_http
+from services import bounded_http, openid, provider_http
 from tests.parts.hostile_provider import DISCOVERY, Fault, Realm, hostile_provider, send
 from tests.parts.listener import certified
 from tests.parts.ports import LOOPBACK, free_port
@@ -135,7 +135,7 @@ def test_a_provider_whose_certificate_nobody_vouches_for_is_told_nothing(
 
 
 def test_a_handshake_of_one_byte_a_second_is_cut_off(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider_http, "WHOLE_SECONDS", 1.5)
+    monkeypatch.setattr(bounded_http, "WHOLE_SECONDS", 1.5)
     with socket.create_server((LOOPBACK, 0)) as server:
         threading.Thread(target=_drip, args=(server,), daemon=True).start()
         set_up(door, monkeypatch, Realm(f"https://{LOOPBACK}:{server.getsockname()[1]}/google"))
@@ -147,7 +147,7 @@ def test_a_handshake_of_one_byte_a_second_is_cut_off(door: Door, monkeypatch: py
 def test_a_provider_that_hangs_holds_a_few_callers_and_the_rest_are_told_soon(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provider_http, "SILENCE_SECONDS", 4)
+    monkeypatch.setattr(bounded_http, "SILENCE_SECONDS", 4)
     monkeypatch.setattr(provider_http, "WAIT_SECONDS", 0.5)
     with socket.create_server((LOOPBACK, 0), backlog=32) as server:  # it takes connections, and says nothing
         set_up(door, monkeypatch, Realm(f"http://{LOOPBACK}:{server.getsockname()[1]}/google"))
