@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from itertools import product, repeat
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from services import clock, erasure, retention
-from tests.attacks.beginnings import ADA, ADAS_OTHER, BEGINNINGS, FORMER, MALLORYS, Beginning, Stage
+from tests.attacks.beginnings import ADA, ADAS_OTHER, FORMER, MALLORYS, Beginning, Stage
 from tests.attacks.hijack import CONFIRM, RECOVERY, RESET, UNDO, WEEK, Link, Person
 
 ADDRESSES = (ADA, *MALLORYS, FORMER, ADAS_OTHER)
@@ -81,6 +80,7 @@ class RecoveryMachine(RuleBasedStateMachine):
         """`ending`: how the owner recovers at last, where no rule had it done before."""
         self.recovered_by: Link | None = None
         self.closed: tuple[datetime, str] | None = None
+        self.went_back: datetime | None = None
         self.is_reset = False
         self.acts = {"owner": owners, "hijacker": MOST_ACTS}
         self.chosen, self.owner, self.hijacker = self.stage.begin(self.beginning)
@@ -161,6 +161,8 @@ class RecoveryMachine(RuleBasedStateMachine):
     def _stays_where_it_is(self) -> None:
         """A closed account wants no other address, and is not moved."""
         account = self.world.account()
+        if account and account.email == FORMER and self.recovered_by is None:
+            self.went_back = self.went_back or clock.now()
         place = (account.deleted_at, account.email) if account and account.deleted_at else None
         assert not (place and account.pending_email), "a closed account wants another address"
         assert not place or self.closed in (None, place), f"a closed account was moved: {self.closed}, {place}"
@@ -292,7 +294,9 @@ class RecoveryMachine(RuleBasedStateMachine):
     def usable(self) -> list[Link]:
         """Recovery links that the promise is about, unused and within their life."""
         assert self.chosen is not None
-        told = self.world.links_to(*self.chosen.theirs, kinds=RECOVERY)
+        theirs = self.world.links_to(*self.chosen.theirs, kinds=RECOVERY)
+        # By going back to the former address the owner undoes the change away from it, and gives up the one between.
+        told = [link for link in theirs if link.address == FORMER or not self.went_back or link.mailed > self.went_back]
         lasting = [link for link in told if clock.now() <= link.until - MARGIN and link.mailed < self.start + WEEK]
         return [link for link in lasting if link.path not in self.owner.used]
 
@@ -380,21 +384,3 @@ class RecoveryMachine(RuleBasedStateMachine):
         token = next(self.owner.finish(answer), None)
         assert token is not None, f"the owner does not come in: {answer.get_json()}"
         assert self.owner.is_inside(token)
-
-
-def run(stage: Stage, beginning: str, runs: int, *phases: Phase) -> None:
-    """So many runs, the same ones each time. Raises AssertionError with the sequence that breaks the promise."""
-    machine: Any = type("Machine", (RecoveryMachine,), {"stage": stage, "beginning": beginning})
-    run_state_machine_as_test(
-        seed(BEGINNINGS.index(beginning))(machine),
-        settings=settings(
-            max_examples=runs,
-            stateful_step_count=20,
-            derandomize=True,
-            database=None,
-            deadline=None,
-            phases=phases or (Phase.generate,),
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        ),
-    )

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import time_machine
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from services import clock
 from tests.attacks.beginnings import BEGINNINGS, Stage
 from tests.attacks.hijack import World
 from tests.attacks.planted_faults import PLANTS, Plant
-from tests.attacks.recovery_machine import run
+from tests.attacks.recovery_machine import RecoveryMachine
 from tests.parts.hostile_provider import hostile_provider
 from tests.parts.smtp import MailServer
 from tests.resources.conftest import door_with
@@ -34,6 +37,24 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made = Stage(World(door, realm, traveller))
         made.prepare()
         yield made
+
+
+def run(stage: Stage, beginning: str, runs: int, *phases: Phase) -> None:
+    """So many runs, the same ones each time. Raises AssertionError with the sequence that breaks the promise."""
+    machine: Any = type("Machine", (RecoveryMachine,), {"stage": stage, "beginning": beginning})
+    run_state_machine_as_test(
+        seed(BEGINNINGS.index(beginning))(machine),
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=20,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            phases=phases or (Phase.generate,),
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+        ),
+    )
 
 
 @pytest.mark.timeout(3600)
