@@ -242,5 +242,5 @@ def set_email(name: str, email: str) -> None:
         raise click.ClickException("NAME has this address already.")
     with _change(account, "email_changed"):
         if account.email_confirmed_at is None or not lockout.move(account, email, OPERATOR):
-            raise click.ClickException("The address has an account, or NAME is not confirmed.")
+            raise click.ClickException("The address has an account, or NAME is not confirmed, or is closed.")
     click.echo(f"{account.username} has the address {email}.")

@@ -69,6 +69,8 @@ class _Server(BaseApplication):
             "worker_exit": self._before_exit,
             "certfile": self.settings.tls_cert_file,
             "keyfile": self.settings.tls_key_file,
+            # Files go the way of every other answer, which is bounded in time.
+            "sendfile": False,
             "ssl_context": lambda conf, default: self.tls,
         }
         for name, value in chosen.items():

@@ -1,9 +1,11 @@
-"""The connections that gunicorn reads from, plain or over TLS: no client holds a thread by what it does not end sending."""
+"""The connections of gunicorn, plain or over TLS: no client holds a thread by what it does not send, or does not read."""
 
+import errno
 import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +14,8 @@ from gunicorn.http.errors import NoMoreData
 from config import Settings
 from servers import master
 
+LARGE = 64 * 1024
+"""An answer has a second more for each 64 KiB."""
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Forward secrecy and authenticated encryption; TLS 1.3 has nothing else."""
 
@@ -41,8 +45,30 @@ class _Patient:
         self.deadline = time.monotonic() + seconds
 
 
+def _send_all(line: "Line | TlsLine", data: Any, send: Callable[[memoryview], int]) -> None:
+    """Raises BrokenPipeError, as if it had gone, once the client takes nothing for too long, or reads by the drop."""
+    bound, rest = line.gettimeout(), memoryview(data).cast("B")
+    until = time.monotonic() + master.WHOLE_SECONDS + len(rest) / LARGE
+    line.settimeout(master.SILENCE_SECONDS)
+    try:
+        while rest:
+            if time.monotonic() > until:
+                raise TimeoutError
+            rest = rest[send(rest) :]
+    except TimeoutError as error:
+        raise BrokenPipeError(errno.EPIPE, "the client does not read") from error
+    finally:
+        line.settimeout(bound)
+
+
 class Line(_Patient, socket.socket):
     """A plain connection."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        if self.gettimeout() == 0:
+            super().sendall(data, flags)
+        else:
+            _send_all(self, data, super().send)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         wait(self, self.deadline)
@@ -59,6 +85,12 @@ class TlsLine(_Patient, ssl.SSLSocket):
         with suppress(ssl.SSLWantReadError):
             self.do_handshake()
             self.is_greeted = True
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        if self.gettimeout() == 0:
+            super().sendall(data, flags)
+        else:
+            _send_all(self, data, super().send)
 
     def recv(self, size: int = 1024, flags: int = 0) -> bytes:
         bound = self.gettimeout()

@@ -74,6 +74,11 @@ def held_of(user_id: str) -> list[str]:
     return [row.email_key for row in _held(user_id)]
 
 
+def left_at(user_id: str) -> list[datetime]:
+    """When the account left each address that it may take back, the first one first."""
+    return sorted(row.since for row in _held(user_id))
+
+
 def held_until(user_id: str) -> datetime | None:
     """Until when the account may take back the last of them; None: it holds none."""
     return max((row.until for row in _held(user_id)), default=None)

@@ -52,15 +52,16 @@ def move(account: Account, email: str, client: Client) -> bool:
     """Gives the account another address by the operator's word, and shuts everybody out; false where the address is taken.
 
     The address that it had is told how to undo that, unless the account got it less than `PROBATION` ago: then whoever moved
-    the account there may be the reason for this, and keeps no link that takes it back.
+    the account there may be the reason for this, and keeps no link that takes it back. Of those that it had in that time
+    only the first may still do that, which it had before.
     """
-    moment, is_new = clock.now(), bool(addresses.held_of(account.id))
-    since = addresses.away_since(account.id, email) or moment
+    left, now = addresses.left_at(account.id), clock.now()
+    since = min([addresses.away_since(account.id, email) or now, *left[1:]])
     addresses.want(account.id, email)
     if not addresses.move(account, email):
         return False
     shut_out(account.id, "revoked_by_admin")
-    if is_new:
+    if left:
         addresses.forget(account.id, since)
     else:
         notices.tell(letters.EMAIL_CHANGED, account, client)

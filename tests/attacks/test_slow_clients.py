@@ -1,9 +1,11 @@
 """Clients that send half a request and keep the line: the service still answers everybody else. Without a proxy before it."""
 
 import http.client
+import select
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
@@ -75,6 +77,32 @@ def first_answer(door: Service) -> doors.Answer:
         except (http.client.RemoteDisconnected, ConnectionResetError):
             if time.monotonic() > until:
                 raise
+
+
+def floods(line: socket.socket) -> None:
+    """Sends calls one after the other, reads no answer, and returns once the other side has ended that."""
+    with suppress(OSError):
+        line.sendall(f"GET /healthz HTTP/1.1\r\nHost: {LOOPBACK}\r\n\r\n".encode() * 40_000)
+        ended = select.poll()
+        ended.register(line, select.POLLRDHUP)
+        ended.poll(ANSWERS_WITHIN * 1000)
+
+
+def test_eight_clients_that_read_no_answer_keep_nobody_waiting_for_long(door: Service) -> None:
+    waits: list[float] = []
+    with ExitStack() as stack, ThreadPoolExecutor(8) as threads:
+        lines = [stack.enter_context(socket.socket()) for _ in range(8)]
+        for line in lines:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)  # before it connects, or it is not heeded
+            line.settimeout(3 * ANSWERS_WITHIN)
+            line.connect((LOOPBACK, door.port))
+        flooding = [threads.submit(floods, line) for line in lines]
+        while not waits or not all(one.done() for one in flooding):
+            began = time.monotonic()
+            assert first_answer(door).status == 200
+            waits.append(time.monotonic() - began)
+    print(f"\n8 clients that read nothing: /healthz answers {len(waits)} times, after {max(waits):.1f} s at most")
+    assert max(waits) < ANSWERS_WITHIN
 
 
 @pytest.mark.parametrize("what", HALVES)

@@ -123,7 +123,7 @@ class Service:
 
     def _healthy(self) -> bool:
         """Ask without urllib, which would send a loopback call to a proxy of the environment."""
-        connection = self.connection(2)
+        connection = Service.connection(self, 2)  # itself, not by whatever stands before it
         try:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == http.HTTPStatus.OK
