@@ -73,7 +73,7 @@ def _database_hosts(named: str, asked: dict[str, list[str]]) -> list[str]:
     """What stands behind `?` counts more. PostgreSQL may have several, each with a port."""
     if asked.get("unix_socket"):
         return []
-    given = [host for value in asked.get("hostaddr", asked.get("host", ())) for host in value.split(",")]
+    given = [host for name in ("hostaddr", "host") for value in asked.get(name, ()) for host in value.split(",") if host]
     return [_without_port(host) for host in given] or [named]
 
 

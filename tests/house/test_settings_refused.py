@@ -76,6 +76,10 @@ PRODUCTION_FAULTS = {
         "SQLALCHEMY_DATABASE_URI",
         {"SQLALCHEMY_DATABASE_URI": f"{PG}?hostaddr=192.0.2.1"},
     ),
+    "PostgreSQL asked plainly where one of its addresses is left out": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": "postgresql:///a?host=a.internal,b.internal&hostaddr=127.0.0.1,"},
+    ),
     "MariaDB asked plainly": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": MARIADB}),
     "MariaDB with TLS taken back": (
         "SQLALCHEMY_DATABASE_URI",
