@@ -5,7 +5,7 @@ import os
 import ssl
 import stat
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import transport
 from config import BREACH_LINE, GMAIL, LONGEST_BREACH_LINE, PLACEHOLDER, SECRETS, Settings
@@ -96,8 +96,10 @@ def _default_password_faults(settings: Settings) -> list[str]:
 
 def _is_default_password(address: str) -> bool:
     parts = urlsplit(address)
-    password = unquote(parts.password or "").lower()
-    known = password in DEFAULT_PASSWORDS or password == unquote(parts.username or "").lower()
+    asked = dict(parse_qsl(parts.query))  # PostgreSQL's driver takes both from there too
+    password = (unquote(parts.password or "") or asked.get("password", "")).lower()
+    user = (unquote(parts.username or "") or asked.get("user", "")).lower()
+    known = password in DEFAULT_PASSWORDS or password == user
     return bool(password) and (known or bool(PLACEHOLDER.search(password)))
 
 

@@ -65,6 +65,10 @@ PRODUCTION_FAULTS = {
     "MariaDB's default": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://root:root@127.0.0.1/x"}),
     "a password that is the name": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "mysql://Shop:shop@localhost/x"}),
     "a well-known password": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": "postgresql://a:p%61ssword@[::1]/x"}),
+    "a default password behind the address": (
+        "SQLALCHEMY_DATABASE_URI",
+        {"SQLALCHEMY_DATABASE_URI": "postgresql://127.0.0.1/a?user=latchkey&password=postgres"},
+    ),
     "Redis's default": ("RATELIMIT_STORAGE_URI", {"RATELIMIT_STORAGE_URI": "redis://:foobared@127.0.0.1:6379/0"}),
     "PostgreSQL that may be asked plainly": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": f"{PG}?sslmode=prefer"}),
     "PostgreSQL asked plainly": ("SQLALCHEMY_DATABASE_URI", {"SQLALCHEMY_DATABASE_URI": PG}),
