@@ -55,7 +55,7 @@ SECRET_NAME = re.compile(r"(^|_)(token|secret|digest|csrf|signature|nonce|verifi
 COLUMN = re.compile(r"[A-Z][a-z]\w*\.\w+$")
 NO_SECRETS = {
     ("commands/backup/archive.py", "self._hash(PICTURES + name) == digest"),  # a checksum that the archive shows
-    ("setting_faults.py", "password == unquote(parts.username or '').lower()"),  # the operator's own, at start
+    ("setting_faults.py", "password == user"),  # the operator's own, at start
 }
 LONGEST_FUNCTION = 40
 LONGEST_FILE = {"model.py": 500, "errors.py": 400, "config.py": 400, "tests": 400, "benchmarks": 400}
