@@ -4,7 +4,6 @@ import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask, current_app, request
 from flask_bcrypt import Bcrypt
 from flask_cors import CORS
@@ -54,14 +53,6 @@ bcrypt = Bcrypt()
 cors = CORS()
 mail = Mail()
 limiter = StorageOfLimits(key_func=client_network)
-
-
-def new_scheduler() -> BackgroundScheduler:
-    """One for each process: it must start after a fork, and a stopped one cannot start again.
-
-    A run is never too late: where the clock stepped ahead between its turn and its start, it is as much needed.
-    """
-    return BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
 
 
 def settings() -> Settings:

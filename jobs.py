@@ -11,7 +11,7 @@ from apscheduler.triggers.base import BaseTrigger
 from flask import Flask
 
 from database import was_lost
-from extensions import new_scheduler, settings
+from extensions import settings
 from services import activity, clock, erasure, job_runs, metrics, outbox, pictures, retention, sessions
 
 DELIVERY_SECONDS = 1
@@ -45,10 +45,7 @@ class Every(BaseTrigger):  # type: ignore[misc]
 
 
 class JobStore(MemoryJobStore):  # type: ignore[misc]
-    """Jobs whose next run is never further ahead than a period: one that is was planned before the clock stepped back.
-
-    APScheduler waits for its next look by monotonic time, so that it notices within the shortest period.
-    """
+    """Jobs whose next run is never further ahead than a period: one that is was planned before the clock stepped back."""
 
     def get_due_jobs(self, now: datetime) -> Any:
         for job in self.get_all_jobs():
@@ -57,9 +54,24 @@ class JobStore(MemoryJobStore):  # type: ignore[misc]
         return super().get_due_jobs(now)
 
 
+class Scheduler(BackgroundScheduler):  # type: ignore[misc]
+    """Looks for due jobs every second at least, by monotonic time, wherever the clock is set.
+
+    A run is never too late: where the clock stepped ahead between its turn and its start, it is as much needed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
+
+    def _process_jobs(self) -> float:
+        """Seconds to sleep. APScheduler reads the clock anew for them, and would sleep as long as it stepped back meanwhile."""
+        seconds: float | None = super()._process_jobs()
+        return DELIVERY_SECONDS if seconds is None else min(seconds, DELIVERY_SECONDS)
+
+
 def start(app: Flask) -> BackgroundScheduler:
     """Starts this process's scheduled work, after any fork: the activity flush always, the jobs where they are enabled."""
-    scheduler = new_scheduler()
+    scheduler = Scheduler()
     scheduler.add_jobstore(JobStore())
     with app.app_context():
         scheduler.add_job(flush_activity, Every(activity.period()), [app], id="flush_activity")
