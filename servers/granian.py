@@ -16,7 +16,7 @@ from granian.net import SocketSpec  # type: ignore[attr-defined]
 from granian.server.mp import MPServer
 
 from config import Settings
-from servers import body_timeouts, master
+from servers import master, slow_clients
 from servers.master import Crew
 
 BOOT_SECONDS = 60
@@ -71,7 +71,7 @@ class _Server(MPServer):
         app = self.crew.load()
         if told:
             sys.exit()
-        return body_timeouts.Watch(self.settings.port).around(app)
+        return slow_clients.Watch(self.settings.port, self.settings.threads).around(app)
 
     def _init_shared_socket(self) -> None:
         # With a listener for each worker, what waits at one that ends is lost.

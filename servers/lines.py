@@ -1,4 +1,4 @@
-"""The connections of gunicorn, plain or over TLS: no client holds a thread by what it does not send, or does not read."""
+"""The connections of gunicorn, plain or over TLS: clients do not hold the threads by what they do not send, or do not read."""
 
 import errno
 import select
@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 from gunicorn.http.errors import NoMoreData
@@ -45,18 +46,51 @@ class _Patient:
         self.deadline = time.monotonic() + seconds
 
 
+class _Unread:
+    """The connections of one worker whose client has not read what was sent, the one that waits longest first."""
+
+    def __init__(self) -> None:
+        self.most = 1
+        self.lines: dict[Line | TlsLine, None] = {}
+        self.lock = Lock()
+
+    def wait(self, line: "Line | TlsLine", event: int, seconds: float) -> bool:
+        """Whether the client reads on in time; a second is all it has while such clients hold too many threads."""
+        until = time.monotonic() + seconds
+        ready = select.poll()
+        ready.register(line, event)
+        with self.lock:
+            self.lines[line] = None
+        try:
+            while (left := until - time.monotonic()) > 0 and not self._is_one_too_many(line, seconds - left):
+                if ready.poll(min(left, master.IMPATIENT_SECONDS) * 1000):
+                    return True
+            return False
+        finally:
+            with self.lock:
+                del self.lines[line]
+
+    def _is_one_too_many(self, line: "Line | TlsLine", waited: float) -> bool:
+        with self.lock:
+            return waited >= master.IMPATIENT_SECONDS and line in list(self.lines)[: -self.most]
+
+
+unread = _Unread()
+
+
 def _send_all(line: "Line | TlsLine", data: Any, send: Callable[[memoryview], int]) -> None:
     """Raises BrokenPipeError, as if it had gone, once the client takes nothing for too long, or reads by the drop."""
     bound, rest = line.gettimeout(), memoryview(data).cast("B")
     until = time.monotonic() + master.WHOLE_SECONDS + len(rest) / LARGE
-    line.settimeout(master.SILENCE_SECONDS)
+    line.setblocking(False)
     try:
         while rest:
-            if time.monotonic() > until:
-                raise TimeoutError
-            rest = rest[send(rest) :]
-    except TimeoutError as error:
-        raise BrokenPipeError(errno.EPIPE, "the client does not read") from error
+            try:
+                rest = rest[send(rest) :]
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as full:
+                event = select.POLLIN if isinstance(full, ssl.SSLWantReadError) else select.POLLOUT
+                if not unread.wait(line, event, min(master.SILENCE_SECONDS, until - time.monotonic())):
+                    raise BrokenPipeError(errno.EPIPE, "the client does not read") from full
     finally:
         line.settimeout(bound)
 

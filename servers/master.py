@@ -1,5 +1,6 @@
 """What a master does whichever server it is: it lets workers load, remembers whether one could, and tries what is new."""
 
+import fcntl
 import logging
 import mmap
 import multiprocessing
@@ -8,6 +9,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import time
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -28,10 +30,13 @@ PAUSE_SECONDS = 2
 TRIAL_SECONDS = 300
 SILENCE_SECONDS, WHOLE_SECONDS = 10, 30
 """How long a worker waits for a request: for its next byte, and for all of its head and a body of 64 KiB."""
+IMPATIENT_SECONDS = 1
+"""How long an answer may stay unread while such answers hold more than half of a worker's threads."""
 EXTEND = "latchkey.extend"
 """Where a request's environment has a function that allows so many seconds more, for a larger body."""
-TCP_INFO = struct.Struct("=52xI72xQ")
-"""Of Linux's `struct tcp_info`: how long ago the last byte came, in milliseconds, and how many have come."""
+TCP_INFO = struct.Struct("=52xI64xQQ")
+"""Of Linux's `struct tcp_info`: milliseconds since the last byte came; how many bytes the client took, and how many came."""
+QUEUED = struct.Struct("=i")
 log = logging.getLogger("latchkey")
 
 
@@ -90,14 +95,22 @@ def silence(line: socket.socket) -> float:
 
 def received(line: socket.socket) -> int:
     """How many bytes have come by this connection."""
-    return _tcp_info(line)[1]
+    return _tcp_info(line)[2]
 
 
-def _tcp_info(line: socket.socket) -> tuple[int, int]:
+def taken(line: socket.socket) -> int | None:
+    """How many bytes the client has taken, while others wait for it; None while none do."""
+    if sys.platform != "linux":
+        return None
+    (waiting,) = QUEUED.unpack(fcntl.ioctl(line, termios.TIOCOUTQ, bytes(QUEUED.size)))
+    return _tcp_info(line)[1] if waiting else None
+
+
+def _tcp_info(line: socket.socket) -> tuple[int, int, int]:
     if sys.platform != "linux" or line.family == socket.AF_UNIX:
-        return 0, 0
-    last, count = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
-    return last, count
+        return 0, 0, 0
+    last, acknowledged, count = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
+    return last, acknowledged, count
 
 
 def accepts_what_is_new() -> bool:

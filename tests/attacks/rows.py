@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, String, Table, cast, insert, literal, literal_column, select
 from sqlalchemy.sql.selectable import CTE
 
-from model import Session, User
+from model import AuditFact, Session, User
+from services import audit, clock, mint
+from tests.attacks import doors
 
 PIECE = 1000
 """Rows of one statement (MariaDB counts no further); each such piece has moments of its own, a second apart."""
@@ -16,6 +18,25 @@ IDENTIFIERS = {
     "mysql": "md5(concat(rand(), rand()))",
 }
 """As scattered as our UUIDs, so that an index is as unordered as it would be."""
+
+SAME_MOMENT = 3 * audit.AT_A_TIME
+"""So many events of a record in a row share their time, so that pieces are cut amid them."""
+
+
+def record_of(uri: str, user_id: str, count: int) -> set[str]:
+    """The ids of so many events of an account, once they are written."""
+    began, agent = clock.now() - timedelta(days=30), "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+    same = {"kind": "signed_in", "user_id": user_id, "ip": "203.0.113.77", "ip_shortened": False, "user_agent": agent}
+    details = {"method": "pwd otp", "request_id": mint.identifier()}
+    events = [
+        same | {"id": mint.identifier(), "time": began + timedelta(seconds=number // SAME_MOMENT), "details": details}
+        for number in range(count)
+    ]
+    engine = doors.engine_of(uri)
+    with engine.begin() as connection:
+        connection.execute(insert(AuditFact), events)
+    engine.dispose()
+    return {str(event["id"]) for event in events}
 
 
 def people(engine: Engine, count: int, moment: datetime) -> None:

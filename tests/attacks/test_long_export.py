@@ -6,15 +6,11 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
-from model import AuditFact
-from services import audit, clock, mint
-from tests.attacks import doors
+from tests.attacks import doors, rows
 from tests.attacks.doors import call
 from tests.parts.ports import LOOPBACK
 from tests.parts.service import Service
@@ -22,8 +18,6 @@ from tests.parts.smtp import MailServer
 
 MIB = 2**20
 MOST_GROWTH = 16 * MIB
-SAME_MOMENT = 3 * audit.AT_A_TIME
-"""So many events in a row share their time, so that pieces are cut amid them."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +50,7 @@ def old(
         token = doors.login(door, "ada").json["access_token"]
         user_id = call(door, "GET", "/profile", token=token).json["id"]
         count = 100_000 if request.config.getoption("--long") else 20_000
-        yield Old(door, token, _events(uri, user_id, count))
-
-
-def _events(uri: str, user_id: str, count: int) -> set[str]:
-    """Their ids, once they are written."""
-    began, agent = clock.now() - timedelta(days=30), "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-    same = {"kind": "signed_in", "user_id": user_id, "ip": "203.0.113.77", "ip_shortened": False, "user_agent": agent}
-    details = {"method": "pwd otp", "request_id": mint.identifier()}
-    rows = [
-        same | {"id": mint.identifier(), "time": began + timedelta(seconds=number // SAME_MOMENT), "details": details}
-        for number in range(count)
-    ]
-    engine = doors.engine_of(uri)
-    with engine.begin() as connection:
-        connection.execute(insert(AuditFact), rows)
-    engine.dispose()
-    return {str(row["id"]) for row in rows}
+        yield Old(door, token, rows.record_of(uri, user_id, count))
 
 
 def test_a_long_record_is_exported_whole_in_bounded_memory(old: Old) -> None:

@@ -1,4 +1,7 @@
-"""Clients that send half a request and keep the line: the service still answers everybody else. Without a proxy before it."""
+"""Clients that send half a request, or read no answer, and keep the line: the service still answers everybody else.
+
+Without a proxy before it.
+"""
 
 import http.client
 import select
@@ -10,13 +13,14 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from tests.attacks import doors
+from tests.attacks import doors, rows
 from tests.attacks.doors import call
 from tests.parts.ports import LOOPBACK
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
 SLOW = 40
+THREADS = 4
 ANSWERS_WITHIN = 35
 HEAD = f"POST /login HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\n"
 HALVES = {
@@ -29,22 +33,40 @@ SERVERS = ("gunicorn", "granian")
 
 
 @pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def uri(server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp(server) / 'slow.db'}"
+
+
+@pytest.fixture(scope="module")
 def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, smtp: dict[str, str], mail_server: MailServer
+    server: str, uri: str, tmp_path_factory: pytest.TempPathFactory, smtp: dict[str, str], mail_server: MailServer
 ) -> Iterator[Service]:
     mail_server.clear()
     own = {
         "FLASK_ENV": "production",
         "BCRYPT_LOG_ROUNDS": "10",
         "WEB_CONCURRENCY": "1",
-        "WEB_THREADS": "4",
-        "SERVER": str(request.param),
+        "WEB_THREADS": str(THREADS),
+        "SERVER": server,
+        "UPLOAD_FOLDER": str(tmp_path_factory.mktemp("uploads")),
     }
-    folder = tmp_path_factory.mktemp("slow")
-    own["UPLOAD_FOLDER"] = str(folder)
-    with doors.service(f"sqlite:///{folder / 'slow.db'}", smtp, **own) as running:
+    with doors.service(uri, smtp, **own) as running:
         doors.account(running, mail_server, "ada")
         yield running
+
+
+def reads_nothing(door: Service, stack: ExitStack) -> socket.socket:
+    """A connection whose client has hardly any room for what comes."""
+    line = stack.enter_context(socket.socket())
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)  # before it connects, or it is not heeded
+    line.settimeout(3 * ANSWERS_WITHIN)
+    line.connect((LOOPBACK, door.port))
+    return line
 
 
 @contextmanager
@@ -91,11 +113,7 @@ def floods(line: socket.socket) -> None:
 def test_eight_clients_that_read_no_answer_keep_nobody_waiting_for_long(door: Service) -> None:
     waits: list[float] = []
     with ExitStack() as stack, ThreadPoolExecutor(8) as threads:
-        lines = [stack.enter_context(socket.socket()) for _ in range(8)]
-        for line in lines:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)  # before it connects, or it is not heeded
-            line.settimeout(3 * ANSWERS_WITHIN)
-            line.connect((LOOPBACK, door.port))
+        lines = [reads_nothing(door, stack) for _ in range(8)]
         flooding = [threads.submit(floods, line) for line in lines]
         while not waits or not all(one.done() for one in flooding):
             began = time.monotonic()
@@ -103,6 +121,36 @@ def test_eight_clients_that_read_no_answer_keep_nobody_waiting_for_long(door: Se
             waits.append(time.monotonic() - began)
     print(f"\n8 clients that read nothing: /healthz answers {len(waits)} times, after {max(waits):.1f} s at most")
     assert max(waits) < ANSWERS_WITHIN
+
+
+def test_forty_clients_that_read_nothing_of_a_large_file_keep_nobody_waiting_for_long(door: Service) -> None:
+    with ExitStack() as stack:
+        for line in [reads_nothing(door, stack) for _ in range(SLOW)]:
+            line.sendall(f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: {LOOPBACK}\r\n\r\n".encode())
+        began = time.monotonic()
+        assert first_answer(door).status == 200
+        waited = time.monotonic() - began
+    print(f"\n{SLOW} clients that read nothing of 1.7 MB: /healthz answers after {waited:.1f} s")
+    assert waited < ANSWERS_WITHIN
+
+
+def test_exports_that_nobody_reads_give_the_threads_back(door: Service, uri: str) -> None:
+    """Ten megabytes: more than the buffers of server and kernel hold."""
+    token = doors.login(door, "ada").json["access_token"]
+    user_id = call(door, "GET", "/profile", token=token).json["id"]
+    rows.record_of(uri, user_id, 30_000)
+    head = f"GET /profile/export HTTP/1.1\r\nHost: {LOOPBACK}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    with ExitStack() as stack:
+        lines = [reads_nothing(door, stack) for _ in range(THREADS)]
+        for line in lines:
+            line.sendall(head.encode())
+        for line in lines:
+            assert line.recv(12) == b"HTTP/1.1 200"
+        began = time.monotonic()
+        assert first_answer(door).status == 200
+        waited = time.monotonic() - began
+    print(f"\n{THREADS} exports that nobody reads, {THREADS} threads: /healthz answers after {waited:.1f} s")
+    assert waited < ANSWERS_WITHIN
 
 
 @pytest.mark.parametrize("what", HALVES)
