@@ -60,8 +60,12 @@ class SignedIn:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the person proved himself lately, as the presented token says; one that does not say is not fresh."""
-        return self.auth_time > 0 and clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
+        """Whether the person proved himself lately, as the presented token says; one that does not say is not fresh.
+
+        Nor is one that says a moment ahead: the clock stepped back since, and nobody knows how long ago that was.
+        """
+        age = clock.now().timestamp() - self.auth_time
+        return self.auth_time > 0 and -clock.SKEW.total_seconds() <= age <= settings().fresh_seconds
 
 
 def open_for(account: Account, amr: tuple[str, ...], client: Client, auth_time: datetime | None = None) -> Grant:
