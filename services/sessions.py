@@ -60,8 +60,12 @@ class SignedIn:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the person proved himself lately, as the presented token says; one that does not say is not fresh."""
-        return self.auth_time > 0 and clock.now().timestamp() - self.auth_time <= settings().fresh_seconds
+        """Whether the person proved himself lately, as the presented token says; one that does not say is not fresh.
+
+        Nor is one that says a moment ahead: the clock stepped back since, and nobody knows how long ago that was.
+        """
+        age = clock.now().timestamp() - self.auth_time
+        return self.auth_time > 0 and -clock.SKEW.total_seconds() <= age <= settings().fresh_seconds
 
 
 def open_for(account: Account, amr: tuple[str, ...], client: Client, auth_time: datetime | None = None) -> Grant:
@@ -119,13 +123,16 @@ def refresh(claims: Claims, client: Client) -> Grant | TokenReused:
     """The successor of a refresh token, the same for everyone who asks within the grace.
 
     An older token of this session means that somebody holds a copy: the session ends (RFC 9700 §4.14.2), and the
-    refusal is returned, so that the end is committed.
+    refusal is returned, so that the end is committed. Raises TokenInvalid for a spent token while the clock is behind
+    the last refresh: nobody can tell whether the grace is over.
     """
     row, successor, now = _judged(claims), mint.token_id(), clock.now()
     activity.touch(row.id)
     if SPEND.count(session_id=row.id, spent=claims.jti, successor=successor, now=now):
         return _grant(row, row.users_is_admin, refresh_jti=successor, moment=now)
     row = _judged(claims)
+    if row.refreshed_at > clock.now() + clock.SKEW:
+        raise TokenInvalid
     in_grace = now <= row.refreshed_at + timedelta(seconds=settings().refresh_reuse_seconds)
     if row.parent_jti == claims.jti and in_grace:
         return _grant(row, row.users_is_admin)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -23,6 +24,7 @@ from extensions import jwt, settings
 from services import keys
 
 OF_KEY_FILES = ["EdDSA", "ES256"]
+NEITHER = "neither an Ed25519 nor a P-256 key"
 
 
 class KeyRefused(ValueError):
@@ -81,12 +83,14 @@ def from_pem(pem: bytes) -> Key:
         private = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:
         raise KeyRefused("not an unencrypted private key in PEM") from error
+    except UnsupportedAlgorithm as error:  # a curve that the library does not know
+        raise KeyRefused(NEITHER) from error
     if isinstance(private, Ed25519PrivateKey):
         algorithm, jwk = "EdDSA", OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
     elif isinstance(private, EllipticCurvePrivateKey) and isinstance(private.curve, SECP256R1):
         algorithm, jwk = "ES256", ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
     else:
-        raise KeyRefused("neither an Ed25519 nor a P-256 key")
+        raise KeyRefused(NEITHER)
     kid = thumbprint(jwk)
     return Key(kid, algorithm, private, private.public_key(), jwk | {"kid": kid, "alg": algorithm, "use": "sig"})
 

@@ -81,6 +81,38 @@ def test_a_grandparent_is_reused_even_within_the_grace(house: House) -> None:
     assert judged(house, child, "POST", "/refresh") == (401, "session_ended", "token_reused")
 
 
+def test_while_the_clock_is_behind_the_last_refresh_a_spent_token_is_neither_good_nor_reused(
+    house: House, standing_clock: time_machine.Traveller
+) -> None:
+    house.account()
+    _, grandparent = house.tokens()
+    _, parent = refreshed(house, grandparent)
+    standing_clock.shift(1000)
+    _, newest = refreshed(house, parent)
+    standing_clock.shift(-900)
+    for token in (parent, grandparent, newest):
+        assert judged(house, token, "POST", "/refresh") == (401, "token_invalid", None)
+    assert rows(select(Session.ended_at, Session.end_reason)) == [(None, None)]
+    assert rows(select(func.count()).where(AuditFact.kind == "token_reused"))[0][0] == 0
+    standing_clock.shift(900)
+    assert claims(refreshed(house, parent)[1]) == claims(newest), "the grace, as ever"
+    _, last = refreshed(house, newest)
+    standing_clock.shift(11)
+    assert judged(house, newest, "POST", "/refresh") == (401, "token_reused", None)
+    assert judged(house, last, "POST", "/refresh") == (401, "session_ended", "token_reused")
+
+
+def test_workers_whose_clocks_differ_a_little_give_the_same_successor(
+    house: House, standing_clock: time_machine.Traveller
+) -> None:
+    house.account()
+    _, refresh = house.tokens()
+    standing_clock.shift(59)
+    _, successor = refreshed(house, refresh)
+    standing_clock.shift(-59)
+    assert claims(refreshed(house, refresh)[1]) == claims(successor)
+
+
 def test_the_parent_is_never_a_second_chain(house: House) -> None:
     """Parent and successor used in turn within the grace always lead to the one live leaf."""
     house.account()

@@ -124,6 +124,21 @@ def test_a_token_is_fresh_for_ten_minutes(house: House, standing_clock: time_mac
     assert house.get("/mfa", access).status_code == 200
 
 
+@pytest.mark.parametrize(("ahead", "answer"), [(59, (200, "ok")), (61, WANTED), (1000, WANTED)])
+def test_a_step_up_from_before_the_clock_stepped_back_is_fresh_only_where_two_clocks_may_differ_so_much(
+    house: House, standing_clock: time_machine.Traveller, ahead: int, answer: tuple[int, str]
+) -> None:
+    house.account()
+    access, refresh = house.tokens()
+    standing_clock.shift(ahead)
+    prove(house, access, "password")
+    standing_clock.shift(-ahead)
+    renewed = house.post("/refresh", token=refresh).get_json()["access_token"]
+    assert said(house.post("/mfa", token=renewed)) == answer
+    proved = prove(house, renewed, "password")["access_token"]
+    assert house.post("/mfa", token=proved).status_code == 200
+
+
 def test_the_refusal_names_the_ways_that_this_person_has(house: House, standing_clock: time_machine.Traveller) -> None:
     house.account()
     access, _ = house.tokens()

@@ -111,6 +111,16 @@ def test_a_key_of_another_curve_is_refused(curve: str) -> None:
         signing.from_pem(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
+def test_a_key_of_a_curve_that_no_library_here_knows_is_refused() -> None:
+    """OpenSSL makes such keys: secp224k1. The curve's name stands in the file; nothing behind it is looked at."""
+    der = generate_private_key(ec.SECP256K1()).private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    known, unknown = (bytes.fromhex(f"06052b810400{number}") for number in ("0a", "20"))
+    assert der.count(known) == 1
+    body = base64.encodebytes(der.replace(known, unknown)).decode()
+    with pytest.raises(signing.KeyRefused, match="neither"):
+        signing.from_pem(f"-----BEGIN PRIVATE KEY-----\n{body}-----END PRIVATE KEY-----\n".encode())
+
+
 def test_a_first_key_of_another_algorithm_keeps_the_service_from_starting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
