@@ -9,7 +9,20 @@ from sqlalchemy import select
 
 from database import rows, unit_of_work
 from model import User
-from services import addresses, clock, erasure, identities, letters, lockout, outbox, sessions, tickets, totp, users
+from services import (
+    addresses,
+    clock,
+    erasure,
+    identities,
+    letters,
+    lockout,
+    outbox,
+    provider_links,
+    sessions,
+    tickets,
+    totp,
+    users,
+)
 from services.users import Account
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -57,11 +70,6 @@ def the_password_is_kept(patch: pytest.MonkeyPatch) -> None:
 
 def sessions_are_kept(patch: pytest.MonkeyPatch) -> None:
     _inside_recovery(patch, sessions, "end_all", lambda user_id, reason, **_: 0)
-
-
-def links_to_given_up_addresses_are_honored(patch: pytest.MonkeyPatch) -> None:
-    """Also those that were written late."""
-    patch.setattr(addresses, "had_at", lambda account, email, moment: True)
 
 
 def the_address_between_stays_held(patch: pytest.MonkeyPatch) -> None:
@@ -126,6 +134,8 @@ def reset_links_are_kept(patch: pytest.MonkeyPatch) -> None:
 
 
 def exchange_codes_are_kept(patch: pytest.MonkeyPatch) -> None:
+    """And nobody looks again, when one is exchanged, whether its identity still opens the account."""
+    patch.setattr(provider_links, "admit", lambda account, login, client: True)
     _kept(patch, tickets.EXCHANGE)
 
 
@@ -145,7 +155,6 @@ PLANTS: tuple[Plant, ...] = (
     a_factor_is_kept,
     the_password_is_kept,
     sessions_are_kept,
-    links_to_given_up_addresses_are_honored,
     the_address_between_stays_held,
     a_wanted_address_survives_closing,
     a_closed_account_is_moved,

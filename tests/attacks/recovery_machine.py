@@ -303,7 +303,11 @@ class RecoveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.recovered_by is None and self.left("hijacker") < MOST_ACTS - 1 and self.usable())
     @rule(choice=INDEX, late=st.booleans(), last_act=st.sampled_from(LAST_ACTS))
     def recovers(self, choice: int, late: bool, last_act: str) -> None:
-        """Half of the time by an undo link, where there is one: most are of security notices."""
+        """Half of the time by an undo link, where there is one: most are of security notices.
+
+        Where a second factor is wanted, the hijacker has half a sign-in by then, whatever else they do.
+        """
+        self.hijacker.leaves_sign_in()
         self.hijacker_does(last_act)
         links = self.usable()
         for link in links:
@@ -342,6 +346,7 @@ class RecoveryMachine(RuleBasedStateMachine):
             self.world.wait(3600)
             self.owner.forgets(self.recovered_by.address)
             self.world.deliver()
+            assert self._resets(), f"no link to set a password comes after the recovery by {self.recovered_by}"
             answer = self.owner.uses(self._resets()[-1])
             assert answer.status_code == 200, f"no password can be set: {answer.get_json()}"
         self.is_reset = True
