@@ -98,9 +98,11 @@ def a_closed_account_is_moved(patch: pytest.MonkeyPatch) -> None:
 def an_ordered_reset_finds_its_account(patch: pytest.MonkeyPatch) -> None:
     """Looked up when it is asked for, and written to where that was, however late."""
 
-    def order(kind: str, order: Any = outbox.order, **about: str) -> None:
+    ordered = outbox.order
+
+    def order(kind: str, delay: int = 0, /, **about: str) -> None:
         owner = users.owner_of(about["email"]) if kind == letters.RESET else None
-        order(kind, **about, **({"user_id": owner.id} if owner else {}))
+        ordered(kind, delay, **about, **({"user_id": owner.id} if owner else {}))
 
     def written(order: dict[str, str], written: Any = letters.WRITERS[letters.RESET]) -> Any:
         if "user_id" not in order:

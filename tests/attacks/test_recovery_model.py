@@ -86,6 +86,7 @@ def test_a_planted_fault_is_found(
     fault = next((found for beginning in BEGINNINGS if (found := _fault_of(stage, beginning))), None)
     print(f"\n{plant.__name__}: found after {stage.counted['runs']} runs, {str(fault)[:110]}")
     assert fault, "the machine does not find it"
+    assert "internal_error" not in fault, "what is planted breaks the service itself"
 
 
 def _fault_of(stage: Stage, beginning: str) -> str | None:
