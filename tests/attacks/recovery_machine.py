@@ -81,6 +81,7 @@ class RecoveryMachine(RuleBasedStateMachine):
         self.recovered_by: Link | None = None
         self.closed: tuple[datetime, str] | None = None
         self.went_back: datetime | None = None
+        self.was_at: str | None = ADA
         self.is_reset = False
         self.acts = {"owner": owners, "hijacker": MOST_ACTS}
         self.chosen, self.owner, self.hijacker = self.stage.begin(self.beginning)
@@ -161,8 +162,9 @@ class RecoveryMachine(RuleBasedStateMachine):
     def _stays_where_it_is(self) -> None:
         """A closed account wants no other address, and is not moved."""
         account = self.world.account()
-        if account and account.email == FORMER and self.recovered_by is None:
-            self.went_back = self.went_back or clock.now()
+        if account and account.email == FORMER != self.was_at and self.recovered_by is None:
+            self.went_back = clock.now()
+        self.was_at = account.email if account else None
         place = (account.deleted_at, account.email) if account and account.deleted_at else None
         assert not (place and account.pending_email), "a closed account wants another address"
         assert not place or self.closed in (None, place), f"a closed account was moved: {self.closed}, {place}"
