@@ -80,8 +80,7 @@ class RecoveryMachine(RuleBasedStateMachine):
         """`ending`: how the owner recovers at last, where no rule had it done before."""
         self.recovered_by: Link | None = None
         self.closed: tuple[datetime, str] | None = None
-        self.went_back: datetime | None = None
-        self.was_at: str | None = ADA
+        self.went_back = False
         self.is_reset = False
         self.acts = {"owner": owners, "hijacker": MOST_ACTS}
         self.chosen, self.owner, self.hijacker = self.stage.begin(self.beginning)
@@ -162,9 +161,7 @@ class RecoveryMachine(RuleBasedStateMachine):
     def _stays_where_it_is(self) -> None:
         """A closed account wants no other address, and is not moved."""
         account = self.world.account()
-        if account and account.email == FORMER != self.was_at and self.recovered_by is None:
-            self.went_back = clock.now()
-        self.was_at = account.email if account else None
+        self.went_back |= bool(account and account.email == FORMER)
         place = (account.deleted_at, account.email) if account and account.deleted_at else None
         assert not (place and account.pending_email), "a closed account wants another address"
         assert not place or self.closed in (None, place), f"a closed account was moved: {self.closed}, {place}"
@@ -297,8 +294,8 @@ class RecoveryMachine(RuleBasedStateMachine):
         """Recovery links that the promise is about, unused and within their life."""
         assert self.chosen is not None
         theirs = self.world.links_to(*self.chosen.theirs, kinds=RECOVERY)
-        # By going back to the former address the owner undoes the change away from it, and gives up the one between.
-        told = [link for link in theirs if link.address == FORMER or not self.went_back or link.mailed > self.went_back]
+        # By going back to the former address the owner gives up the one after it: the older one has the better claim.
+        told = [link for link in theirs if link.address == FORMER or not self.went_back]
         lasting = [link for link in told if clock.now() <= link.until - MARGIN and link.mailed < self.start + WEEK]
         return [link for link in lasting if link.path not in self.owner.used]
 
