@@ -64,7 +64,10 @@ class Scheduler(BackgroundScheduler):  # type: ignore[misc]
         super().__init__(timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None})
 
     def _process_jobs(self) -> float:
-        """Seconds to sleep. APScheduler reads the clock anew for them, and would sleep as long as it stepped back meanwhile."""
+        """Return the seconds to sleep, one at most.
+
+        APScheduler reads the clock a second time to compute them. If it stepped back in between, the sleep would last as long.
+        """
         seconds: float | None = super()._process_jobs()
         return DELIVERY_SECONDS if seconds is None else min(seconds, DELIVERY_SECONDS)
 

@@ -79,7 +79,7 @@ class _Server(BaseApplication):
     def load(self) -> Callable[..., Any]:
         """Only a worker makes the app, and reads the certificate."""
         self.tls = lines.context(self.settings)
-        lines.unread.most = max(1, self.settings.threads // 2)
+        lines.unread.max_waiting = max(1, self.settings.threads // 2)
         return self.crew.load()
 
     def _after_fork(self, one: Any) -> None:

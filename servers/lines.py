@@ -50,7 +50,7 @@ class _Unread:
     """The connections of one worker whose client has not read what was sent, the one that waits longest first."""
 
     def __init__(self) -> None:
-        self.most = 1
+        self.max_waiting = 1
         self.lines: dict[Line | TlsLine, None] = {}
         self.lock = Lock()
 
@@ -72,7 +72,7 @@ class _Unread:
 
     def _is_one_too_many(self, line: "Line | TlsLine", waited: float) -> bool:
         with self.lock:
-            return waited >= master.IMPATIENT_SECONDS and line in list(self.lines)[: -self.most]
+            return waited >= master.IMPATIENT_SECONDS and line in list(self.lines)[: -self.max_waiting]
 
 
 unread = _Unread()
