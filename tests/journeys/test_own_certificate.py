@@ -57,18 +57,6 @@ def test_people_sign_in_over_https_without_a_proxy(door: Service) -> None:
     assert doors.call(door, "GET", "/profile", token=answer.json["access_token"]).json["username"] == "ada"
 
 
-def test_a_client_with_little_room_reads_a_large_file_whole(door: Service, authority: Authority) -> None:
-    path = "/docs/swagger-ui-bundle.js"
-    context, line = ssl.create_default_context(cafile=authority.ca_file), socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before it connects, or it is not heeded
-    line.settimeout(60)
-    line.connect((LOOPBACK, door.port))
-    with context.wrap_socket(line, server_hostname=LOOPBACK) as spoken:
-        spoken.sendall(f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n".encode())
-        received = b"".join(iter(lambda: spoken.recv(65536), b""))
-    assert received.partition(b"\r\n\r\n")[2] == doors.call(door, "GET", path).raw
-
-
 def test_plain_http_gets_no_answer_of_the_app(door: Service) -> None:
     """/healthz would answer over http where the service speaks it."""
     for path in ("/healthz", "/profile"):
