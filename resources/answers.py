@@ -1,11 +1,13 @@
 """How users, sessions and tokens look as JSON."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import IO
 
-from flask import Response, g, make_response
+from flask import Response, g, make_response, send_from_directory
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from errors import Refusal
 from extensions import settings
@@ -130,6 +132,15 @@ def redirect(address: str) -> Response:
 def json(document: object, status: int = 200, mimetype: str = "application/json") -> Response:
     """A model, or plain values, as JSON; its own line where a terminal shows it."""
     return Response(to_json(document) + b"\n", status, mimetype=mimetype)
+
+
+def stored(folder: Path, name: str, max_age: int) -> Response:
+    """A file of a folder, or the range of it that was asked for. `max_age`: seconds. Raises werkzeug's NotFound."""
+    try:
+        return send_from_directory(folder, name, max_age=max_age)
+    except RequestedRangeNotSatisfiable:
+        # RFC 9110 §14.2: a range that cannot be met may be ignored.
+        return send_from_directory(folder, name, max_age=max_age, conditional=False)
 
 
 def file(document: IO[bytes]) -> Response:

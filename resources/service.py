@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 import flask_swagger_ui
-from flask import Response, current_app, redirect, render_template, request, send_from_directory
+from flask import Response, current_app, redirect, render_template, request
 from pydantic import BaseModel, Field
 
 from errors import NotFound
@@ -20,6 +20,7 @@ from resources.contract import Access, contract
 from resources.utils import Resource
 
 SWAGGER = Path(flask_swagger_ui.__file__).parent / "dist"
+PARTS = {206: "The range that was asked for.", 304: "The file has not changed."}
 SWAGGER_FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -102,7 +103,7 @@ class DocsFile(Resource):
     access = Access.OPEN
     limited = False
 
-    @contract(refuses=(NotFound,), media=("text/css", "text/javascript", "application/json"))
+    @contract(refuses=(NotFound,), media=("text/css", "text/javascript", "application/json"), also=PARTS)
     def get(self, name: str) -> Response:
         """A file of the documentation page, or of Postman."""
         if name == "start.js":
@@ -113,7 +114,7 @@ class DocsFile(Resource):
             return _download(name, postman.environment(settings().service_name, settings().address))
         if name not in SWAGGER_FILES:
             raise NotFound
-        return send_from_directory(SWAGGER, name, max_age=86400)
+        return answers.stored(SWAGGER, name, 86400)
 
 
 @cache

@@ -1,10 +1,10 @@
 """`/uploads/profile_pictures/<name>`."""
 
-from flask import Response, send_from_directory
-from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from flask import Response
 
 from errors import NotFound
 from flows import profile
+from resources import answers
 from resources.contract import Access, contract
 from resources.utils import Resource
 
@@ -23,11 +23,7 @@ class Upload(Resource):
         """A profile picture. Its name is random and its content never changes."""
         if not profile.is_picture(name):
             raise NotFound
-        try:
-            answer = send_from_directory(profile.picture_folder(), name, max_age=A_YEAR)
-        except RequestedRangeNotSatisfiable:
-            # RFC 9110 §14.2: a range that cannot be met may be ignored.
-            answer = send_from_directory(profile.picture_folder(), name, max_age=A_YEAR, conditional=False)
+        answer = answers.stored(profile.picture_folder(), name, A_YEAR)
         answer.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
         answer.headers["Content-Security-Policy"] = POLICY
         answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

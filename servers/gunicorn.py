@@ -4,6 +4,7 @@ import atexit
 import os
 import selectors
 import signal
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -79,7 +80,6 @@ class _Server(BaseApplication):
     def load(self) -> Callable[..., Any]:
         """Only a worker makes the app, and reads the certificate."""
         self.tls = lines.context(self.settings)
-        lines.unread.max_waiting = max(1, self.settings.threads // 2)
         return self.crew.load()
 
     def _after_fork(self, one: Any) -> None:
@@ -152,6 +152,8 @@ class _Worker(ThreadWorker):
         """Where it takes no thread: gunicorn itself gives each silent connection one for five seconds."""
         line = lines.Line(fileno=conn.sock.detach())
         line.setblocking(False)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, lines.UNSENT)
         try:
             conn.sock = context.wrap_socket(line, True, False) if (context := vars(self.app)["tls"]) else line
         except OSError:  # gone already
@@ -159,9 +161,13 @@ class _Worker(ThreadWorker):
             self.nr_conns -= 1
             return
         conn.sock.extend(master.WHOLE_SECONDS)
+        conn.sock.others_wait = self._others_wait
         conn.timeout = time.monotonic() + master.SILENCE_SECONDS
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def _others_wait(self) -> bool:
+        return bool(self.tpool._work_queue.qsize())
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """A thread takes it up once it brings a request; until then a handshake takes none either."""

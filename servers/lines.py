@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
 from typing import Any
 
 from gunicorn.http.errors import NoMoreData
@@ -17,6 +16,9 @@ from servers import master
 
 LARGE = 64 * 1024
 """An answer has a second more for each 64 KiB."""
+UNSENT = LARGE
+"""Bytes that the kernel keeps for a client beside those on their way, so that it soon has room again."""
+LOOK_SECONDS = 0.25
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Forward secrecy and authenticated encryption; TLS 1.3 has nothing else."""
 
@@ -41,41 +43,11 @@ class _Patient:
     """
 
     deadline = 0.0
+    others_wait: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether a request waits for a thread."""
 
     def extend(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds
-
-
-class _Unread:
-    """The connections of one worker whose client has not read what was sent, the one that waits longest first."""
-
-    def __init__(self) -> None:
-        self.max_waiting = 1
-        self.lines: dict[Line | TlsLine, None] = {}
-        self.lock = Lock()
-
-    def wait(self, line: "Line | TlsLine", event: int, seconds: float) -> bool:
-        """Whether the client reads on in time; a second is all it has while such clients hold too many threads."""
-        until = time.monotonic() + seconds
-        ready = select.poll()
-        ready.register(line, event)
-        with self.lock:
-            self.lines[line] = None
-        try:
-            while (left := until - time.monotonic()) > 0 and not self._is_one_too_many(line, seconds - left):
-                if ready.poll(min(left, master.IMPATIENT_SECONDS) * 1000):
-                    return True
-            return False
-        finally:
-            with self.lock:
-                del self.lines[line]
-
-    def _is_one_too_many(self, line: "Line | TlsLine", waited: float) -> bool:
-        with self.lock:
-            return waited >= master.IMPATIENT_SECONDS and line in list(self.lines)[: -self.max_waiting]
-
-
-unread = _Unread()
 
 
 def _send_all(line: "Line | TlsLine", data: Any, send: Callable[[memoryview], int]) -> None:
@@ -89,10 +61,26 @@ def _send_all(line: "Line | TlsLine", data: Any, send: Callable[[memoryview], in
                 rest = rest[send(rest) :]
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError) as full:
                 event = select.POLLIN if isinstance(full, ssl.SSLWantReadError) else select.POLLOUT
-                if not unread.wait(line, event, min(master.SILENCE_SECONDS, until - time.monotonic())):
+                if not _reads_on(line, event, until):
                     raise BrokenPipeError(errno.EPIPE, "the client does not read") from full
     finally:
         line.settimeout(bound)
+
+
+def _reads_on(line: "Line | TlsLine", event: int, until: float) -> bool:
+    """Whether the client makes room in time. Bytes that it takes count, since the kernel reports room in large steps only."""
+    ready = select.poll()
+    ready.register(line, event)
+    taken, since = master.taken(line), time.monotonic()
+    while time.monotonic() < until:
+        if ready.poll(LOOK_SECONDS * 1000):
+            return True
+        if (now_taken := master.taken(line)) != taken:
+            taken, since = now_taken, time.monotonic()
+        patience = master.IMPATIENT_SECONDS if line.others_wait() else master.SILENCE_SECONDS
+        if time.monotonic() - since >= patience:
+            return False
+    return False
 
 
 class Line(_Patient, socket.socket):

@@ -30,8 +30,8 @@ PAUSE_SECONDS = 2
 TRIAL_SECONDS = 300
 SILENCE_SECONDS, WHOLE_SECONDS = 10, 30
 """How long a worker waits for a request: for its next byte, and for all of its head and a body of 64 KiB."""
-IMPATIENT_SECONDS = 1
-"""How long an answer may stay unread while such answers hold more than half of a worker's threads."""
+IMPATIENT_SECONDS = 2
+"""How long an answer may stay unread while a worker has no free thread."""
 EXTEND = "latchkey.extend"
 """Where a request's environment has a function that allows so many seconds more, for a larger body."""
 TCP_INFO = struct.Struct("=52xI64xQQ")

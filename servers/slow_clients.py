@@ -3,7 +3,7 @@
 granian does not say which connection a body or an answer belongs to. The kernel knows since when a connection has been
 silent, how much it has brought, and how much its client has taken. So while a body is overdue, every connection is ended that
 is slow itself. One whose request is whole and has been worked on for that long may be among them, while such an attack lasts.
-While answers are sent, every connection is ended whose client takes nothing of what waits for it.
+While answers are sent, every connection is ended whose client takes nothing of what waits for it for too long.
 """
 
 import os
@@ -75,7 +75,7 @@ class Watch:
 
     def _patience(self, given: list[float]) -> float:
         stuck = sum(time.monotonic() - moment >= master.IMPATIENT_SECONDS for moment in given)
-        return master.IMPATIENT_SECONDS if stuck > self.threads // 2 else master.SILENCE_SECONDS
+        return master.IMPATIENT_SECONDS if stuck >= self.threads else master.SILENCE_SECONDS
 
     def _end_slow(self, any_is_overdue: bool, patience: float) -> None:
         now, open_lines = time.monotonic(), list(_connections(self.port))

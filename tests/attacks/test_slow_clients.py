@@ -19,7 +19,7 @@ from tests.parts.ports import LOOPBACK
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
 
-SLOW = 40
+SLOW, UNREAD = 40, 24
 THREADS = 4
 ANSWERS_WITHIN = 35
 HEAD = f"POST /login HTTP/1.1\r\nHost: {LOOPBACK}\r\nContent-Type: application/json\r\n"
@@ -123,14 +123,14 @@ def test_eight_clients_that_read_no_answer_keep_nobody_waiting_for_long(door: Se
     assert max(waits) < ANSWERS_WITHIN
 
 
-def test_forty_clients_that_read_nothing_of_a_large_file_keep_nobody_waiting_for_long(door: Service) -> None:
+def test_many_clients_that_read_nothing_of_a_large_file_keep_nobody_waiting_for_long(door: Service) -> None:
     with ExitStack() as stack:
-        for line in [reads_nothing(door, stack) for _ in range(SLOW)]:
+        for line in [reads_nothing(door, stack) for _ in range(UNREAD)]:
             line.sendall(f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: {LOOPBACK}\r\n\r\n".encode())
         began = time.monotonic()
         assert first_answer(door).status == 200
         waited = time.monotonic() - began
-    print(f"\n{SLOW} clients that read nothing of 1.7 MB: /healthz answers after {waited:.1f} s")
+    print(f"\n{UNREAD} clients that read nothing of 1.7 MB: /healthz answers after {waited:.1f} s")
     assert waited < ANSWERS_WITHIN
 
 

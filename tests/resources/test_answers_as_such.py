@@ -27,6 +27,16 @@ def test_a_script_is_the_same_for_everybody(door: Door, path: str) -> None:
     assert door.get(path).data == door.get(path, access).data == door.get(f"{path}?callback=steal").data
 
 
+@pytest.mark.parametrize("wanted", ["bytes=9000000-", "bytes=0-1,5-9", "lines=1-2"])
+def test_a_range_that_cannot_be_met_is_ignored(door: Door, wanted: str) -> None:
+    path = "/docs/swagger-ui.css"
+    whole = door.get(path).data
+    answer = door.get(path, headers={"Range": wanted})
+    assert (answer.status_code, answer.data) == (200, whole)
+    part = door.get(path, headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.data) == (206, whole[5:10])
+
+
 @pytest.mark.parametrize("path", PLAIN)
 def test_no_answer_is_wrapped_in_a_callback(door: Door, path: str) -> None:
     for name in ("callback", "jsonp", "cb"):

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,4 +65,36 @@ def test_a_reader_that_never_reads_ends_the_connection(
     monkeypatch.setattr(master, "SILENCE_SECONDS", 0.1)
     with pytest.raises(BrokenPipeError, match="does not read"):
         both_ends[0].sendall(WHOLE)
-    assert not lines.unread.lines
+
+
+class Ticks:
+    """A clock that only goes on where it is looked at."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        self.seconds += 0.25
+        return self.seconds
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels do not say how much a client has taken")
+@pytest.mark.parametrize("both_ends", ["plain"], indirect=True)
+def test_a_reader_that_takes_a_little_at_each_look_is_not_given_up(
+    both_ends: tuple[Line | TlsLine, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux reports room only once a third of its buffer is free, here after some twelve looks."""
+    line, client = both_ends
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    looks, taken = [], master.taken
+
+    def reads_a_little(served: socket.socket) -> int | None:
+        looks.append(client.recv(4096))
+        return taken(served)
+
+    monkeypatch.setattr(master, "taken", reads_a_little)
+    monkeypatch.setattr(lines, "time", Ticks())
+    monkeypatch.setattr(master, "SILENCE_SECONDS", 3)
+    monkeypatch.setattr(lines, "LOOK_SECONDS", 0.05)
+    line.sendall(WHOLE[: 200 * 1024])
+    assert len(looks) > 8, "else it never waits so long"
