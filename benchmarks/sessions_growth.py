@@ -80,9 +80,7 @@ def _compare(engine: str, count: int) -> bool:
 def _second(uri: str, folder: Path) -> str:
     if uri.startswith("sqlite"):
         return f"sqlite:///{folder / 'large.db'}"
-    server = uri.rpartition("/")[0]
-    postgresql.create_database(server, "large")
-    return f"{server}/large"
+    return postgresql.create_database(uri.rpartition("/")[0])
 
 
 def _side(uri: str, count: int) -> Side:

@@ -94,8 +94,8 @@ def start_database(stack: ExitStack, engine: str, folder: Path) -> str:
         url: str = stack.enter_context(start(folder))
     except Missing as missing:
         refuse_or_skip(missing)
-    part.create_database(url, "latchkey")
-    return f"{url}/latchkey"
+    created: str = part.create_database(url)
+    return created
 
 
 def refuse_or_skip(missing: Missing) -> NoReturn:

@@ -1,6 +1,5 @@
 """A fresh database for each attack, on three engines."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +14,6 @@ from tests.parts.missing import Missing
 from tests.parts.redis import redis
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
-
-COUNTER = itertools.count(1)
 
 
 @pytest.fixture(scope="session", params=("sqlite", "postgresql", "mariadb"))
@@ -41,9 +38,7 @@ def uri(kind: str, database_server: str, tmp_path: Path) -> str:
 def new_database(kind: str, server: str, folder: Path) -> str:
     if kind == "sqlite":
         return f"sqlite:///{folder / 'attack.db'}"
-    name = f"attack{next(COUNTER)}"
-    (postgresql if kind == "postgresql" else mariadb).create_database(server, name)
-    return f"{server}/{name}"
+    return postgresql.create_database(server) if kind == "postgresql" else mariadb.create_database(server)
 
 
 @pytest.fixture(scope="module")

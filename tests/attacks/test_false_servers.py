@@ -59,10 +59,10 @@ def plainly(kind: str, town: Town, tmp_path_factory: pytest.TempPathFactory) -> 
             uri = stack.enter_context(mariadb.mariadb(folder, town.tls) if kind == "mariadb" else postgresql.postgresql(folder))
         except Missing as missing:
             refuse_or_skip(missing)
-        (mariadb if kind == "mariadb" else postgresql).create_database(uri, "latchkey")
-        with made(SQLALCHEMY_DATABASE_URI=f"{uri}/latchkey"):
+        uri = (mariadb if kind == "mariadb" else postgresql).create_database(uri)
+        with made(SQLALCHEMY_DATABASE_URI=uri):
             migrations().upgrade()
-        yield f"{uri}/latchkey"
+        yield uri
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def address(plainly: str, host: str, port: int, ca_file: Path) -> str:
     """By which the service asks that server, and believes that authority."""
     if plainly.startswith("mysql"):
         return f"{plainly.replace(LOOPBACK, host)}?ssl_ca={ca_file}"
-    return f"postgresql://latchkey@{host}:{port}/latchkey?sslmode=verify-full&sslrootcert={ca_file}"
+    return f"postgresql://latchkey@{host}:{port}{urlsplit(plainly).path}?sslmode=verify-full&sslrootcert={ca_file}"
 
 
 def test_a_database_of_the_named_authority_serves(plainly: str, kind: str, town: Town, end: TlsEnd) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.attacks import doors
+from tests.attacks.conftest import new_database
 from tests.attacks.doors import CLIENTS, Answer, at_once, call
-from tests.parts import mariadb, postgresql
 from tests.parts.hostile_provider import TOKEN, Realm, hostile_provider
 from tests.parts.service import Service
 from tests.parts.smtp import MailServer
@@ -53,10 +53,7 @@ def world(
     kind: str, database_server: str, smtp: dict[str, str], mail_server: MailServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """One pair of processes for all these races; each has people of its own."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('provider') / 'races.db'}"
-    if kind != "sqlite":
-        (postgresql if kind == "postgresql" else mariadb).create_database(database_server, "provider_races")
-        uri = f"{database_server}/provider_races"
+    uri = new_database(kind, database_server, tmp_path_factory.mktemp("provider"))
     with hostile_provider() as provider:
         realm = provider.realm()
         settings = {"FRONTEND_URL": PAGE, "SQLITE_SYNCHRONOUS": "NORMAL"}

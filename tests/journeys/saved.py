@@ -64,20 +64,15 @@ Settle = Callable[..., Place]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def fresh_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """Gives an empty database of this name; the client programs stand on PATH."""
+def fresh_uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes an empty database at each call; the client programs stand on PATH."""
     folder = tmp_path_factory.mktemp("databases")
     if request.param == "sqlite":
-        yield lambda name: f"sqlite:///{folder / name}.db"
+        yield lambda: f"sqlite:///{folder}/{next(NUMBERS)}.db"
         return
     with ExitStack() as stack, client_programs():
         uri = start_database(stack, "postgresql", folder).rpartition("/")[0]
-
-        def make(name: str) -> str:
-            postgresql.create_database(uri, name)
-            return f"{uri}/{name}"
-
-        yield make
+        yield lambda: postgresql.create_database(uri)
 
 
 @contextmanager
@@ -95,7 +90,7 @@ def client_programs() -> Iterator[None]:
 
 @pytest.fixture
 def settle(
-    fresh_uri: Callable[[str], str],
+    fresh_uri: Callable[[], str],
     tmp_path: Path,
     mail_server: MailServer,
     smtp: dict[str, str],
@@ -105,7 +100,7 @@ def settle(
 
     def make(name: str, *, migrated: bool = True, **changes: str) -> Place:
         known = [place for place in made if place.folder.name == name]
-        uri = known[0].uri if known else fresh_uri(f"house_{next(NUMBERS)}")
+        uri = known[0].uri if known else fresh_uri()
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         own = {"SQLALCHEMY_DATABASE_URI": uri, "UPLOAD_FOLDER": str(folder / "uploads"), "MAX_UPLOAD_BYTES": "100000"}

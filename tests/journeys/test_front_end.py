@@ -128,7 +128,7 @@ def _moves(page: Page, home: Home) -> None:
         if again:
             address.get_by_role("button", name="Cancel the change").click()
             expect(address.get_by_text("Waiting for")).to_be_hidden()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not address.get_by_text(f"Your address is {NEW}").is_visible() and time.monotonic() < deadline:
         page.goto(home.link(NEW, "/app/confirm/"))  # the newest: that of the first wish is void
         page.get_by_role("button", name="Confirm").click()

