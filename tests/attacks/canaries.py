@@ -43,7 +43,7 @@ class Canary:
 
     def mailed(self, pattern: str, address: str) -> str:
         """The first match in a mail to the address that was not taken before, once it has come."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             texts = [mail.text for mail in self.mail_server.messages if address in mail.recipients]
             new = [found for text in texts for found in re.findall(pattern, text) if found not in self.secrets]

@@ -44,7 +44,7 @@ class Scene:
     def link(self, path: str) -> str:
         """The newest mailed link of a kind, once there is one that no earlier round has used."""
         used = self.app.config.setdefault("USED_LINKS", set())
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             links = [link for mail in list(self.mail.messages) for link in mail.links if f"/{path}/" in link]
             if fresh := [link for link in links if link not in used]:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.conftest import refuse_or_skip
 from tests.parts.browser import browser as running
 from tests.parts.missing import Missing
+
+expect.set_options(timeout=60_000)  # a slow machine is no fault of a page
 
 
 @pytest.fixture(scope="session")

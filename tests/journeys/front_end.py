@@ -18,7 +18,6 @@ from tests.parts.smtp import MailServer
 from tests.people import PASSWORD
 
 SETTLED = "main h1"
-expect.set_options(timeout=15_000)  # a slow machine is no fault of the app
 LOCAL = ("data:", "blob:", "about:")
 
 

@@ -40,7 +40,7 @@ def page(browser: Browser, service: Service) -> Iterator[Page]:
 
 
 def test_a_token_that_is_given_once_goes_with_every_call(service: Service, page: Page) -> None:
-    requests.post(f"{service.url}/signup", json=ADA, timeout=10)
+    requests.post(f"{service.url}/signup", json=ADA, timeout=60)
     assert _told(_tried_out(page, "getProfile"))["code"] == "authentication_required"
     _confirm(service, ADA["email"])
     signed_in = _told(_tried_out(page, "postLogin", "Sign up and sign in"))
@@ -53,10 +53,10 @@ def test_a_token_that_is_given_once_goes_with_every_call(service: Service, page:
 
 def test_a_picture_is_chosen_from_the_disk(service: Service, page: Page, tmp_path: Path) -> None:
     (tmp_path / "ada.png").write_bytes(png())
-    requests.post(f"{service.url}/signup", json=ADA | {"username": "bea", "email": "bea@example.org"}, timeout=10)
+    requests.post(f"{service.url}/signup", json=ADA | {"username": "bea", "email": "bea@example.org"}, timeout=60)
     _confirm(service, "bea@example.org")
     name = {"username": "bea", "password": ADA["password"]}
-    _authorize(page, requests.post(f"{service.url}/login", json=name, timeout=10).json()["access_token"])
+    _authorize(page, requests.post(f"{service.url}/login", json=name, timeout=60).json()["access_token"])
     call = page.locator("#operations-Profile-putProfile")
     call.locator(".opblock-summary-control").click()
     call.get_by_role("button", name="Try it out").click()
@@ -85,11 +85,11 @@ def _authorize(page: Page, token: str) -> None:
 
 
 def _confirm(service: Service, address: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         time.sleep(0.1)
-        mails = requests.get(f"{service.url}/dev/mailbox", headers={"Accept": "application/json"}, timeout=10).json()
+        mails = requests.get(f"{service.url}/dev/mailbox", headers={"Accept": "application/json"}, timeout=60).json()
         if mine := [mail for mail in mails if mail["to"] == address]:
-            assert requests.post(mine[0]["links"][0], timeout=10).status_code == 200
+            assert requests.post(mine[0]["links"][0], timeout=60).status_code == 200
             return
     pytest.fail("no mail came")
 

@@ -54,7 +54,7 @@ def elsewhere(browser: Browser, home: Home) -> Iterator[Person]:
 
 
 def _until(page: Page, reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not reached():
         assert time.monotonic() < deadline
         page.wait_for_timeout(50)

@@ -40,7 +40,7 @@ def left(ended: str) -> dict[str, Any]:
 
 
 def until(page: Page, reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not reached():
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)

@@ -24,7 +24,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def downloaded(service: Service, name: str) -> dict[str, Any]:
-    answer = requests.get(f"{service.url}/docs/postman_{name}.json", timeout=10)
+    answer = requests.get(f"{service.url}/docs/postman_{name}.json", timeout=60)
     assert answer.status_code == 200
     assert answer.headers["Content-Disposition"] == f"attachment; filename=latchkey.postman_{name}.json"
     found: dict[str, Any] = answer.json()

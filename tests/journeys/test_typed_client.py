@@ -49,7 +49,7 @@ def test_the_linters_find_what_is_planted(tmp_path: Path, program: str) -> None:
 
 
 def test_a_strictly_typed_client_walks_through_the_service(service: Service, tmp_path: Path, program: str) -> None:
-    document = requests.get(f"{service.url}/openapi.json", timeout=10).json()
+    document = requests.get(f"{service.url}/openapi.json", timeout=60).json()
     script = openapi_tools.compiled("journey.ts", document, tmp_path)
     done = subprocess.run([program, script, service.url], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,7 @@ class Listener(Controller):
 
     def drop_clients(self) -> None:
         """Cut every connection, as a crash of the server would."""
-        asyncio.run_coroutine_threadsafe(self._drop(), self.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._drop(), self.loop).result(timeout=60)
 
     async def _drop(self) -> None:
         if self.server is not None:

@@ -70,7 +70,7 @@ def _secured(owner: Account, tls: Tls) -> dict[str, str]:
 
 
 def _connect(port: int) -> Connection:
-    return pymysql.connect(host=LOOPBACK, port=port, user="root", charset="utf8mb4", connect_timeout=2)
+    return pymysql.connect(host=LOOPBACK, port=port, user="root", charset="utf8mb4", connect_timeout=30)
 
 
 def _answers(port: int) -> bool:

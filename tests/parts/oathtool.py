@@ -19,4 +19,4 @@ def program() -> str:
 def code(secret: str, moment: float) -> str:
     """The six digits of a base-32 secret at a moment, in seconds since 1970."""
     command = [program(), "--totp", "--base32", f"--now=@{int(moment)}", secret]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()

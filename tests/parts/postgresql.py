@@ -68,7 +68,7 @@ def _url(port: int) -> str:
 
 def _answers(port: int) -> bool:
     try:
-        psycopg.connect(f"{_url(port)}/postgres", connect_timeout=2).close()
+        psycopg.connect(f"{_url(port)}/postgres", connect_timeout=30).close()
     except psycopg.OperationalError:
         return False
     return True
