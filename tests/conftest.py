@@ -94,7 +94,7 @@ def start_database(stack: ExitStack, engine: str, folder: Path) -> str:
         url: str = stack.enter_context(start(folder))
     except Missing as missing:
         refuse_or_skip(missing)
-    created: str = part.create_database(url)
+    created: str = part.create_database(url, "latchkey")
     return created
 
 

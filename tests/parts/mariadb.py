@@ -54,11 +54,11 @@ def mariadb(folder: Path, tls: Tls | None = None) -> Iterator[str]:
             yield f"mysql://root@{LOOPBACK}:{port}"
 
 
-def create_database(url: str) -> str:
-    """Create an empty database on the server that `mariadb` yielded; return its URL. Its name is new each time."""
+def create_database(url: str, name: str | None = None) -> str:
+    """Create an empty database on the server that `mariadb` yielded; return its URL. Without `name`, a new one each time."""
     port = urlsplit(url).port
     assert port is not None
-    name = f"latchkey{next(NUMBERS)}"
+    name = name or f"latchkey{next(NUMBERS)}"
     with _connect(port) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
     return f"{url}/{name}"

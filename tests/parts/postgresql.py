@@ -51,12 +51,13 @@ def postgresql(folder: Path) -> Iterator[str]:
             yield _url(port)
 
 
-def create_database(url: str) -> str:
+def create_database(url: str, name: str | None = None) -> str:
     """Create an empty database on the server that `postgresql` yielded; return its URL.
 
-    Its name is new each time: pytest sets up a module's fixture twice where other tests run between that module's.
+    On a server that outlives the fixture, leave out `name`: it is new each time then, and pytest sets up a module's fixture
+    twice where other tests run between that module's.
     """
-    name = f"latchkey{next(NUMBERS)}"
+    name = name or f"latchkey{next(NUMBERS)}"
     with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{url}/{name}"
