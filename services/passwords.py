@@ -34,20 +34,38 @@ def hashed(password: str) -> str:
 
 
 def matches(kept: str | None, password: str) -> bool:
-    """Whether this is the password; takes one hash run whatever `kept` is. Too long ones are refused before. Raises Busy."""
+    """Whether this is the password; takes as long as one hash run of today's cost, unless `kept` has a higher one.
+
+    Too long ones are refused before. Raises Busy.
+    """
     if len(normal(password)) > settings().password_max_length:
         return False
     pepper_id, _, digest = (kept or _nobody(settings().bcrypt_log_rounds, settings().password_pepper[0])).partition(":")
     pepper = next((p for p in settings().password_pepper if keys.short_id(p) == pepper_id), settings().password_pepper[0])
     with hashing.turn():
         fits = bool(bcrypt.check_password_hash(digest, _prehash(pepper, password)))
+        _spend_the_rest(_cost(digest))
     return fits and kept is not None
+
+
+def _spend_the_rest(cost: int) -> None:
+    """Else an account whose hash was made at a lower cost would answer sooner than no account does.
+
+    Each step of the cost doubles the work, so a run of this cost and one of each up to today's are one run of today's.
+    """
+    for lower in range(cost, settings().bcrypt_log_rounds):
+        bcrypt.generate_password_hash("any", lower)
+
+
+def _cost(digest: str) -> int:
+    """The base-2 logarithm of the rounds, as bcrypt writes it: `$2b$12$…`."""
+    return int(digest[4:6])
 
 
 def is_outdated(kept: str) -> bool:
     """Made with an older pepper or a lower cost than is configured."""
     pepper_id, _, digest = kept.partition(":")
-    return pepper_id != keys.short_id(settings().password_pepper[0]) or int(digest[4:6]) < settings().bcrypt_log_rounds
+    return pepper_id != keys.short_id(settings().password_pepper[0]) or _cost(digest) < settings().bcrypt_log_rounds
 
 
 def renewed(kept: str | None, password: str) -> str | None:

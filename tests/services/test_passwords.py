@@ -103,6 +103,29 @@ def test_whoever_is_missing_costs_one_hash_run_and_never_matches(monkeypatch: py
         assert len(runs) == 1
 
 
+def test_a_hash_of_a_lower_cost_takes_as_much_work_as_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time of an answer would tell who has an account, once the cost was raised."""
+    work: list[int] = []
+    real = bcrypt.hashpw
+
+    def counted(password: bytes, salt: bytes) -> bytes:
+        work.append(2 ** int(salt[4:6]))
+        return real(password, salt)
+
+    kept: dict[str, str | None] = {"nobody": None}
+    for rounds in ("4", "5", "7"):
+        with app_with(UNUSED, BCRYPT_LOG_ROUNDS=rounds).app_context():
+            kept[rounds] = passwords.hashed(GOOD)
+    with app_with(UNUSED, BCRYPT_LOG_ROUNDS="7").app_context():
+        assert not passwords.matches(None, GOOD), "makes what stands in"
+        monkeypatch.setattr(bcrypt, "hashpw", counted)
+        for name, digest in kept.items():
+            for password in (GOOD, "wrong-horse-battery"):
+                work.clear()
+                assert passwords.matches(digest, password) == (name != "nobody" and password == GOOD)
+                assert sum(work) == 2**7, name
+
+
 @pytest.mark.usefixtures("inside")
 def test_the_kept_form_names_its_pepper_and_cost_and_is_salted() -> None:
     first, second = passwords.hashed(GOOD), passwords.hashed(GOOD)
