@@ -150,6 +150,7 @@ def is_unchanged(account: Account) -> bool:
         User.password_hash.is_not_distinct_from(account.password_hash),
         User.mfa_enabled_at.is_not_distinct_from(account.mfa_enabled_at),
         User.is_active == account.is_active,
+        User.is_admin == account.is_admin,  # the token names the role
         User.deleted_at.is_not_distinct_from(account.deleted_at),
         User.email == account.email,
     ]

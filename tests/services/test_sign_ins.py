@@ -26,11 +26,17 @@ def _not_me(house: House, access: str) -> None:
     house.post(mailed.newest(house, ADA, NOT_ME))
 
 
+def _demote(house: House, _access: str) -> None:
+    answer = house.app.test_cli_runner().invoke(args=["users", "revoke-admin", "ada"])
+    assert answer.exit_code == 0, answer.output
+
+
 CHANGES: dict[str, Change] = {
     "a change of password": _password,
     "a change of address": mailed.move,
     "not me": _not_me,
     "a second factor": mailed.turn_mfa_on,
+    "a role taken away": _demote,
 }
 
 
@@ -43,6 +49,7 @@ def _judged(house: House) -> Account:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_a_sign_in_judged_before_a_change_opens_no_session(house: House, change: Change) -> None:
     house.account()
+    house.app.test_cli_runner().invoke(args=["users", "make-admin", "ada"])
     access, _ = house.tokens()
     judged = _judged(house)
     change(house, access)
