@@ -1,10 +1,13 @@
 """Forgetting a password, and setting a new one by a mailed link."""
 
+from dataclasses import replace
+
 from errors import InvalidToken
 from services import (
     addresses,
     attempts,
     audit,
+    clock,
     identities,
     letters,
     lockout,
@@ -45,8 +48,9 @@ def redeem(token: str, password: str, client: Client) -> None:
     passwords.refuse_weak(password, *users.own_words(account))
     password_hash = passwords.hashed(password)
     users.lock(account.id)
-    if not tickets.use_up(ticket.id) or not _proved(account, client):
+    if not tickets.use_up(ticket.id):
         raise InvalidToken
+    account = _proved(account, client)
     users.set_hash(account.id, password_hash)
     attempts.clear(attempts.PASSWORD, *users.all_aims(account), users.address_aim(account))
     lockout.shut_out(account.id, "password_reset")
@@ -56,11 +60,17 @@ def redeem(token: str, password: str, client: Client) -> None:
     notices.tell("password_changed", account, client, **about)
 
 
-def _proved(account: Account, client: Client) -> bool:
-    """The link came to the address; a pending sign-up becomes an account by it, if the address is still free."""
+def _proved(account: Account, client: Client) -> Account:
+    """The link came to the address; a pending sign-up becomes an account by it. Raises InvalidToken where the address is taken.
+
+    It proves the mailbox, not who signed up with its address: what else that person wrote is removed, or a stranger's phone
+    number would stay in the account. Only the user name stays, which the mail shows.
+    """
     if account.email_confirmed_at is not None:
-        return True
+        return account
     if not addresses.prove(account):
-        return False
+        raise InvalidToken
+    users.change(account.id, dict.fromkeys(("first_name", "last_name", "phone_number")))
+    tickets.void(account.id, tickets.SIGN_UP)
     audit.record("email_confirmed", client, user_id=account.id)
-    return True
+    return replace(account, email_confirmed_at=clock.now())

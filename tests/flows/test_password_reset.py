@@ -227,3 +227,18 @@ def test_after_a_change_of_address_only_the_new_one_resets(house: House) -> None
     assert mailed.paths(house, ADA, RESET) == []
     assert mailed.reset(house, mailed.ask_for_reset(house, NEW)).status_code == 200
     assert house.login(NEW, FRESH_PASSWORD).status_code == 200
+
+
+def test_a_reset_leaves_nothing_of_what_a_stranger_signed_up_with(house: House) -> None:
+    """The link proves the mailbox, not who signed up: a stranger's telephone number would stay in the owner's account."""
+    written = {"first_name": "Eve", "last_name": "Intruder", "phone_number": "+441632960961"}
+    house.sign_up("eve", ADA, **written)
+    assert mailed.reset(house, mailed.ask_for_reset(house)).status_code == 200
+    access, _ = house.tokens("eve", FRESH_PASSWORD)
+    profile = house.get("/profile", access).get_json()
+    assert {name: profile[name] for name in written} == dict.fromkeys(written)
+    house.put("/profile", written, access)
+    assert mailed.reset(house, mailed.ask_for_reset(house), "another-fine-password").status_code == 200
+    access, _ = house.tokens("eve", "another-fine-password")
+    profile = house.get("/profile", access).get_json()
+    assert {name: profile[name] for name in written} == written, "what the owner wrote stays"
