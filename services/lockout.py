@@ -71,11 +71,13 @@ def move(account: Account, email: str, client: Client) -> bool:
 def close(account: Account) -> None:
     """Deletes the account; a link that brings it back goes to its address and to those that it had until lately.
 
-    None where it is erased at once: `ACCOUNT_ERASE_SECONDS` is 0, and no former address is waited for.
+    None where it is erased at once: `ACCOUNT_ERASE_SECONDS` is 0, and no former address is waited for. None for a pending
+    sign-up either: nobody has proved its address.
     """
     moment, held = users.close(account.id), addresses.held_of(account.id)
     shut_out(account.id, "account_deleted")
-    told = (account.email, *held) if held or settings().account_erase_seconds else ()
+    is_told = account.email_confirmed_at and (held or settings().account_erase_seconds)
+    told = (account.email, *held) if is_told else ()
     for email in told:
         outbox.order(letters.ACCOUNT_DELETED, user_id=account.id, email=email, moment=moment.isoformat())
 

@@ -6,13 +6,15 @@ from services.users import Account
 
 
 def tell(kind: str, account: Account, client: Client, delay: int = 0, /, **about: str) -> None:
-    """Orders the notice in the caller's unit of work, to the address that the account has now.
+    """Orders the notice in the caller's unit of work, to the address that the account has now. Not to an unconfirmed address.
 
     `kind`: of `letters`. `delay`: the seconds before it is written.
 
     Were the address looked up when the notice is written, whoever moves the account to one of his own before would get it
     instead of the owner. Its link, too, counts from this moment, however late the mail is.
     """
+    if account.email_confirmed_at is None:
+        return  # its reader may have signed up for nothing
     here = {"user_id": account.id, "email": account.email, "moment": clock.now().isoformat()}
     outbox.order(kind, delay, **here | circumstances(client) | about)
 

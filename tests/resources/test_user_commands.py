@@ -323,3 +323,16 @@ def test_letters_are_listed_without_what_they_say_and_tried_again(build: Callabl
     assert listed.split("\t")[:3] == [letter, "confirmation", "void"]
     assert all(secret not in said + listed for secret in (ADA, "ada@", "/confirm/"))
     assert due
+
+
+@pytest.mark.parametrize("command", ["deactivate", "delete --yes", "reset-mfa", "end-sessions"])
+def test_an_address_that_nobody_has_proved_is_told_nothing_of_the_operator(door: Door, command: str) -> None:
+    """A stranger signed up with it: its reader has no such account, and a link of recovery would secure nothing of theirs."""
+    door.account()
+    door.sign_up("pen", ADA)
+    before = subjects(door)
+    run(door, "users", *command.split(), "pen")
+    assert subjects(door) == before
+    run(door, "users", "end-sessions", "ada")
+    run(door, "users", "deactivate", "ada")
+    assert len(subjects(door)) == len(before) + 1, "whoever has proved it is told"
