@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import hosts
 from machine import processors
 from setting_kinds import (
+    CENTURY,
     Boolean,
     CookiePrefix,
     Database,
@@ -81,7 +82,9 @@ class Settings(BaseModel):
     web_threads: int | None = Field(
         None, ge=1, description="threads of a production worker; else 4 for each processor of its share, 8 to 32"
     )
-    worker_seconds: int = Field(86400, ge=60, description="a production worker gives way to a fresh one after as many seconds")
+    worker_seconds: int = Field(
+        86400, ge=60, le=CENTURY, description="a production worker gives way to a fresh one after as many seconds"
+    )
     tls_cert_file: str | None = Field(
         None,
         description="PEM file of the service's own certificate and its chain: the production servers then speak https only",
@@ -120,7 +123,7 @@ class Settings(BaseModel):
     refresh_reuse_seconds: int = Field(
         10, ge=0, le=300, description="grace in which a spent refresh token gives its one successor again"
     )
-    inactivity_seconds: int = Field(1200, ge=2, description="a session without a call ends after as many seconds")
+    inactivity_seconds: int = Field(1200, ge=2, le=CENTURY, description="a session without a call ends after as many seconds")
     fresh_seconds: Seconds = Field(600, description="how recent a sign-in the calls that change credentials want, seconds")
     session_max_seconds: Seconds = Field(2592000, description="a session's absolute end, seconds after sign-in")
 
@@ -129,7 +132,7 @@ class Settings(BaseModel):
     )
     db_pool_size: int = Field(5, ge=1, description="connections kept open, for each worker")
     db_max_overflow: int = Field(10, ge=0, description="connections above that in a rush")
-    db_pool_timeout: Seconds = Field(10, description="wait for a free connection, seconds")
+    db_pool_timeout: Seconds = Field(10, le=3600, description="wait for a free connection, seconds")
     db_pool_recycle: Seconds = Field(1800, description="age at which a connection is made anew, seconds")
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field("FULL", description="durability of SQLite")
 
@@ -186,11 +189,11 @@ class Settings(BaseModel):
     mail_username: str | None = Field(None, description="SMTP user name")
     mail_password: str | None = Field(None, repr=False, description="SMTP password (Gmail: an App Password)")
     mail_default_sender: str | None = Field(None, description="sender; `MAIL_USERNAME` where not set")
-    mail_timeout: Seconds = Field(20, description="wait for each SMTP answer, seconds")
+    mail_timeout: Seconds = Field(20, le=3600, description="wait for each SMTP answer, seconds")
     mail_ca_file: str | None = Field(None, description="PEM file of authorities for SMTP; else the system's")
 
     signup_enabled: Boolean = Field(True, description="false: sign-up answers 403 `signup_closed`")
-    password_min_length: int = Field(8, ge=8, description="least length of a password, code points")
+    password_min_length: int = Field(8, ge=8, le=64, description="least length of a password, code points")
     password_max_length: int = Field(256, ge=64, le=1024, description="greatest length, code points")
     password_min_strength: int = Field(2, ge=0, le=4, description="least zxcvbn score, 0 to 4")
     password_breach_file: str | None = Field(
@@ -206,7 +209,7 @@ class Settings(BaseModel):
     otp_seconds: int = Field(600, gt=0, le=600, description="life of a mailed code, seconds; at most 600")
 
     account_erase_seconds: int = Field(
-        604800, ge=0, description="a deleted account is erased after as many seconds; 0: at once"
+        604800, ge=0, le=CENTURY, description="a deleted account is erased after as many seconds; 0: at once"
     )
     unconfirmed_erase_seconds: Seconds = Field(604800, description="pending sign-ups are erased after as many seconds")
 

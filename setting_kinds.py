@@ -224,6 +224,8 @@ def _locations(value: object) -> object:
     return ",".join(sorted(set(parts), reverse=True)) if isinstance(parts, tuple) else value
 
 
+CENTURY = 100 * 365 * 86400
+"""Seconds. What is longer leaves the calendar: no moment is so far ahead, or so long ago."""
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 CookiePrefix = Annotated[str, BeforeValidator(_cookie_prefix)]
 Database = Annotated[str, BeforeValidator(_database), Field(repr=False)]
@@ -239,7 +241,7 @@ PageAddress = Annotated[str, BeforeValidator(_page_address)]
 Prompt = Annotated[str, BeforeValidator(_prompt)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_ring)]
 Ring = Annotated[tuple[str, ...], BeforeValidator(_ring), Field(repr=False)]
-Seconds = Annotated[int, Field(gt=0)]
+Seconds = Annotated[int, Field(gt=0, le=CENTURY)]
 TokenLocation = Annotated[Literal["headers", "cookies", "headers,cookies"], BeforeValidator(_locations)]
 TrustedFor = Annotated[tuple[str, ...], BeforeValidator(_trusted_for)]
 WebAddress = Annotated[str, BeforeValidator(_web_address)]

@@ -258,6 +258,21 @@ def test_a_mailed_code_lives_for_ten_minutes_at_most(environment: str) -> None:
         assert re.fullmatch(r"OTP_SECONDS: .*600\. It means: .*at most 600\.", fault), fault
 
 
+def test_no_time_leaves_the_calendar() -> None:
+    """A hundred years at most: a moment that far back or ahead still exists."""
+    durations = [name.upper() for name in Settings.model_fields if re.search("_(seconds|expires|recycle|timeout)$", name)]
+    assert len(durations) >= 13
+    for name in durations:
+        assert named(faults_of(GOOD | {name: "3153600001"})) == [name]
+    long = GOOD | {name: "3153600000" for name in durations if not re.search("OTP|REUSE|TIMEOUT", name)}
+    assert load(long).session_max_seconds == 3153600000
+
+
+def test_the_least_length_of_a_password_is_below_the_greatest() -> None:
+    assert named(faults_of(GOOD | {"PASSWORD_MIN_LENGTH": "65"})) == ["PASSWORD_MIN_LENGTH"]
+    assert load(GOOD | {"PASSWORD_MIN_LENGTH": "64", "PASSWORD_MAX_LENGTH": "64"}).password_min_length == 64
+
+
 @pytest.mark.parametrize("text", ["headers,cookies", "cookies,headers", " cookies , headers, cookies"])
 def test_both_token_locations_may_be_named_in_any_order(text: str) -> None:
     settings = load(GOOD | {"JWT_TOKEN_LOCATION": text})
