@@ -35,6 +35,15 @@ def test_a_notice_quotes_nothing_that_a_caller_made_up(door: Door, agent: str) -
         assert not any(part in form for part in ("7*7", "49", "__class__", "555", "operator"))
 
 
+def test_what_a_mail_does_quote_is_escaped_in_its_html(build: Callable[..., Door]) -> None:
+    """What people may write has no such signs; the operator's name for the service has."""
+    door = build(SERVICE_NAME="Acme & <b>Sons</b> {{7*7}} %s")
+    door.sign_up("ada", "ada@example.org")
+    (mail,) = door.mail_to("ada@example.org")
+    assert "Acme & <b>Sons</b> {{7*7}} %s" in mail.text
+    assert "Acme &amp; &lt;b&gt;Sons&lt;/b&gt; {{7*7}} %s" in mail.html
+
+
 def test_a_device_is_named_by_few_printable_characters(door: Door) -> None:
     agent = "\x1b[2J\u2028" + "A" * 1000
     door.account()
