@@ -29,4 +29,4 @@ def elsewhere(user_id: str, client: Client, moment: datetime) -> int:
 
 def _place(ip: str, user_agent: str) -> tuple[str, str]:
     """Network and kind of device; `ip` may be a network already."""
-    return names.network(ip.partition("/")[0]), devices.name(user_agent)
+    return names.network(ip.partition("/")[0]), devices.kind(user_agent)

@@ -9,7 +9,7 @@ from typing import Any
 from flask import render_template
 
 from extensions import settings
-from services import addresses, audit, clock, failed_sign_ins, known_devices, notice_texts, tickets, users
+from services import addresses, audit, clock, devices, failed_sign_ins, known_devices, notice_texts, tickets, users
 from services.client import Client
 from services.users import Account
 
@@ -156,7 +156,7 @@ def _notice(kind: str, order: dict[str, str]) -> Written | None:
     users.lock_address(account.email)
     if kind == NEW_DEVICE:
         return _signed_in(account, order)
-    if kind == SECOND_FACTOR_MISSING and "unfinished" in order and known_devices.is_known(account.id, order["device"]):
+    if "unfinished" in order and known_devices.is_known(account.id, devices.kind(order["user_agent"])):
         return None
     return _told(kind, account, order)
 
@@ -166,7 +166,7 @@ def _signed_in(account: Account, order: dict[str, str]) -> Written | None:
     client, moment = Client(order["ip"], order["user_agent"]), _moment(order)
     failures = failed_sign_ins.elsewhere(account.id, client, moment)
     more = {"failures": str(failures)} if failures >= failed_sign_ins.MANY else {}
-    if known_devices.is_news(account.id, order["device"]):
+    if known_devices.is_news(account.id, devices.kind(order["user_agent"])):
         audit.record("new_device", client, user_id=account.id)
         return _told(NEW_DEVICE, account, order | more)
     return _told(MANY_FAILURES, account, order | more) if more else None

@@ -75,7 +75,7 @@ def _proof(amr: tuple[str, ...], external: ExternalLogin | None) -> str:
 
 def _tell_if_unfinished(account: Account, proof: str, client: Client) -> None:
     """The owner hears of a first step by a new kind of device, if by then it has not become a sign-in (ASVS 6.3.5)."""
-    if not known_devices.is_known(account.id, devices.name(client.user_agent)):
+    if not known_devices.is_known(account.id, devices.kind(client.user_agent)):
         notices.tell(letters.SECOND_FACTOR_MISSING, account, client, 2 * PENDING_SECONDS, proof=proof, unfinished="yes")
 
 

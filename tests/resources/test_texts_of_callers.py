@@ -35,6 +35,17 @@ def test_a_notice_quotes_nothing_that_a_caller_made_up(door: Door, agent: str) -
         assert not any(part in form for part in ("7*7", "49", "__class__", "555", "operator"))
 
 
+def test_clients_without_a_name_are_told_apart_all_the_same(door: Door) -> None:
+    """What is not shown still tells kinds of device apart, or anybody's tool would pass for the owner's."""
+    door.account()
+    body = {"username": "ada", "password": PASSWORD}
+    heard = []
+    for agent in ("Our Internal Tool", "Our Internal Tool", "(another)", "Acme Bot/1.0", "Eve's crawler/9"):
+        assert door.post("/login", body, headers={"User-Agent": agent}).status_code == 200
+        heard.append(len([mail for mail in door.mail_to("ada@example.org") if "new device" in mail.subject]))
+    assert heard == [0, 0, 1, 2, 3]
+
+
 def test_what_a_mail_does_quote_is_escaped_in_its_html(build: Callable[..., Door]) -> None:
     """What people may write has no such signs; the operator's name for the service has."""
     door = build(SERVICE_NAME="Acme & <b>Sons</b> {{7*7}} %s")
