@@ -45,7 +45,7 @@ def redeem(token: str, password: str, client: Client) -> None:
     account = users.get(ticket.user_id)
     if account is None:
         raise InvalidToken
-    passwords.refuse_weak(password, *users.own_words(account))
+    passwords.refuse_weak(password, *users.own_words(account if account.email_confirmed_at else _without_names(account)))
     password_hash = passwords.hashed(password)
     users.lock(account.id)
     if not tickets.use_up(ticket.id):
@@ -73,4 +73,8 @@ def _proved(account: Account, client: Client) -> Account:
     users.change(account.id, dict.fromkeys(("first_name", "last_name", "phone_number")))
     tickets.void(account.id, tickets.SIGN_UP)
     audit.record("email_confirmed", client, user_id=account.id)
-    return replace(account, email_confirmed_at=clock.now())
+    return replace(_without_names(account), email_confirmed_at=clock.now())
+
+
+def _without_names(account: Account) -> Account:
+    return replace(account, first_name=None, last_name=None, phone_number=None)

@@ -231,10 +231,13 @@ def test_after_a_change_of_address_only_the_new_one_resets(house: House) -> None
 
 def test_a_reset_leaves_nothing_of_what_a_stranger_signed_up_with(house: House) -> None:
     """The link proves the mailbox, not who signed up: a stranger's telephone number would stay in the owner's account."""
-    written = {"first_name": "Eve", "last_name": "Intruder", "phone_number": "+441632960961"}
+    written = {"first_name": "Nine-purple", "last_name": "Lanterns", "phone_number": "+441632960961"}
     house.sign_up("eve", ADA, **written)
-    assert mailed.reset(house, mailed.ask_for_reset(house)).status_code == 200
-    access, _ = house.tokens("eve", FRESH_PASSWORD)
+    link = mailed.ask_for_reset(house)
+    assert mailed.reset(house, link, "nine-purple-lanterns").status_code == 200, (
+        "nor is a password judged by a stranger's names"
+    )
+    access, _ = house.tokens("eve", "nine-purple-lanterns")
     profile = house.get("/profile", access).get_json()
     assert {name: profile[name] for name in written} == dict.fromkeys(written)
     house.put("/profile", written, access)
