@@ -201,7 +201,7 @@ def confirm(name: str) -> None:
     account = account_of(name)
     with _change(account, "email_confirmed"):
         if not addresses.prove(account):
-            raise click.ClickException("It is confirmed already, or its address has another account.")
+            raise click.ClickException("It is confirmed already, inactive or deleted, or its address has another account.")
     click.echo(f"{account.username} is confirmed.")
 
 

@@ -15,9 +15,10 @@ UNDO_SECONDS = 7 * 86400
 
 
 def prove(pending: Account) -> bool:
-    """Makes a pending sign-up an account; false where it is one, or somebody else owns or holds its address by now."""
+    """Makes a pending sign-up an account; false where it is one, an operator closed it, or its address is another's by now."""
     key = names.address_key(pending.email)
-    unproved = update(User).where(User.id == pending.id, User.email_confirmed_at.is_(None))
+    is_open = (User.is_active.is_(True), User.deleted_at.is_(None))
+    unproved = update(User).where(User.id == pending.id, User.email_confirmed_at.is_(None), *is_open)
     try:
         done = changed(unproved.values(email_confirmed_at=clock.now(), owned_email_key=key)) == 1
     except IntegrityError:

@@ -115,9 +115,10 @@ def owner_of(email: str) -> Account | None:
 
 
 def pending_for(email: str, username: str | None = None) -> list[Account]:
-    """The newest pending sign-ups for an address, newest first; with a user name, only its own."""
+    """The newest pending sign-ups for an address, newest first; with a user name, only its own. Open ones only."""
     key = names.address_key(email)
-    wanted = select(*ACCOUNT_COLUMNS).where(User.email_key == key, User.email_confirmed_at.is_(None))
+    is_open = (User.is_active.is_(True), User.deleted_at.is_(None))
+    wanted = select(*ACCOUNT_COLUMNS).where(User.email_key == key, User.email_confirmed_at.is_(None), *is_open)
     if username is not None:
         wanted = wanted.where(User.username_key == names.username_key(username))
     return _found(wanted.order_by(User.created_at.desc(), User.id).limit(PENDING_LINKS))

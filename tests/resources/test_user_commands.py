@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyotp
 import pytest
@@ -225,7 +226,7 @@ def test_the_operator_vouches_for_an_address_once_and_never_for_a_taken_one(door
     before = written(door)
     for name in ("pen", "rival", "ada"):
         code, said = run(door, "users", "confirm", name)
-        assert (code, said) == (1, "Error: It is confirmed already, or its address has another account.\n")
+        assert (code, said) == (1, "Error: It is confirmed already, inactive or deleted, or its address has another account.\n")
     assert written(door) == before
 
 
@@ -336,3 +337,20 @@ def test_an_address_that_nobody_has_proved_is_told_nothing_of_the_operator(door:
     run(door, "users", "end-sessions", "ada")
     run(door, "users", "deactivate", "ada")
     assert len(subjects(door)) == len(before) + 1, "whoever has proved it is told"
+
+
+@pytest.mark.parametrize("command", ["deactivate", "delete --yes"])
+def test_a_pending_sign_up_that_an_operator_closed_gets_no_mail_and_becomes_no_account(door: Door, command: str) -> None:
+    """Else anybody could have its reader mailed a link that brings it back, or makes an account that nobody can enter."""
+    door.sign_up("pen", ADA)
+    door.post("/forgot-password", {"email": ADA})
+    links = [urlsplit(mail.links[0]).path for mail in door.mail_to(ADA)]
+    run(door, "users", *command.split(), "pen")
+    before = subjects(door)
+    for path in ("/forgot-password", "/resend-confirmation"):
+        assert door.post(path, {"email": ADA}).status_code == 202
+    assert subjects(door) == before
+    for link, body in zip(links, ({"password": PASSWORD}, {"password": "nine-purple-lanterns"}), strict=True):
+        assert door.post(link, body).get_json()["code"] == "invalid_token"
+    assert [row["email_confirmed_at"] for row in door.rows("users")] == [None]
+    door.account("ada", ADA)
