@@ -127,7 +127,7 @@ def uses(source: Source, name: str) -> bool:
 
 def test_the_context_table_is_the_code_s() -> None:
     rows = table("Context")
-    assert len(rows) == 7
+    assert len(rows) == 8
     for _, names_of, files, decides in rows:
         (name,) = quoted(names_of)
         using = {source.path for source in sources(ROOT) if uses(source, name)}
