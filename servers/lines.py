@@ -17,7 +17,7 @@ from servers import master
 LARGE = 64 * 1024
 """An answer has a second more for each 64 KiB."""
 UNSENT = LARGE
-"""Bytes that the kernel keeps for a client beside those on their way, so that it soon has room again."""
+"""Bytes that may wait unsent in the kernel. The fewer, the sooner a slow reader's progress shows as room for more."""
 LOOK_SECONDS = 0.25
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Forward secrecy and authenticated encryption; TLS 1.3 has nothing else."""

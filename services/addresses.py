@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from database import changed, committed_rows, db, rows
 from model import HeldAddress, User
 from services import clock, names
-from services.users import Account
+from services.users import IS_OPEN, Account
 
 UNDO_SECONDS = 7 * 86400
 
@@ -17,8 +17,7 @@ UNDO_SECONDS = 7 * 86400
 def prove(pending: Account) -> bool:
     """Makes a pending sign-up an account; false where it is one, an operator closed it, or its address is another's by now."""
     key = names.address_key(pending.email)
-    is_open = (User.is_active.is_(True), User.deleted_at.is_(None))
-    unproved = update(User).where(User.id == pending.id, User.email_confirmed_at.is_(None), *is_open)
+    unproved = update(User).where(User.id == pending.id, User.email_confirmed_at.is_(None), *IS_OPEN)
     try:
         done = changed(unproved.values(email_confirmed_at=clock.now(), owned_email_key=key)) == 1
     except IntegrityError:
@@ -38,7 +37,7 @@ def move(account: Account, email: str) -> bool:
     """
     now, old_key, new_key = clock.now(), names.address_key(account.email), names.address_key(email)
     same = (User.id == account.id, User.email == account.email, User.pending_email == email)
-    wanted = update(User).where(*same, User.is_active.is_(True), User.deleted_at.is_(None))
+    wanted = update(User).where(*same, *IS_OPEN)
     if not _taken_over(wanted, email) or is_held(new_key, but=account.id):
         return False
     either = HeldAddress.email_key.in_((old_key, new_key))

@@ -16,6 +16,8 @@ from services import clock, mint, names
 PIECE = 500
 PENDING_LINKS = 3
 """How many pending sign-ups of an address a resent mail names, the newest first."""
+IS_OPEN = (User.is_active.is_(True), User.deleted_at.is_(None))
+"""What `Account.is_open` says, as SQL asks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,7 @@ def owner_of(email: str) -> Account | None:
 def pending_for(email: str, username: str | None = None) -> list[Account]:
     """The newest pending sign-ups for an address, newest first; with a user name, only its own. Open ones only."""
     key = names.address_key(email)
-    is_open = (User.is_active.is_(True), User.deleted_at.is_(None))
-    wanted = select(*ACCOUNT_COLUMNS).where(User.email_key == key, User.email_confirmed_at.is_(None), *is_open)
+    wanted = select(*ACCOUNT_COLUMNS).where(User.email_key == key, User.email_confirmed_at.is_(None), *IS_OPEN)
     if username is not None:
         wanted = wanted.where(User.username_key == names.username_key(username))
     return _found(wanted.order_by(User.created_at.desc(), User.id).limit(PENDING_LINKS))

@@ -336,7 +336,7 @@ def test_an_address_that_nobody_has_proved_is_told_nothing_of_the_operator(door:
     assert subjects(door) == before
     run(door, "users", "end-sessions", "ada")
     run(door, "users", "deactivate", "ada")
-    assert len(subjects(door)) == len(before) + 1, "whoever has proved it is told"
+    assert len(subjects(door)) == len(before) + 1, "a confirmed address is told"
 
 
 @pytest.mark.parametrize("command", ["deactivate", "delete --yes"])
