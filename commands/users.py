@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 from flask.cli import AppGroup
@@ -129,7 +130,7 @@ def activate(name: str) -> None:
     account = account_of(name)
     with _change(account, "account_activated"):
         accounts.change(account.id, {"is_active": True})
-    click.echo(f"{account.username} is active.")
+    click.echo(f"{account.username} is {_state(replace(account, is_active=True))}.")
 
 
 @users.command()

@@ -354,3 +354,15 @@ def test_a_pending_sign_up_that_an_operator_closed_gets_no_mail_and_becomes_no_a
         assert door.post(link, body).get_json()["code"] == "invalid_token"
     assert [row["email_confirmed_at"] for row in door.rows("users")] == [None]
     door.account("ada", ADA)
+
+
+@pytest.mark.usefixtures("ada")
+def test_to_activate_says_what_the_account_is_then(door: Door) -> None:
+    door.sign_up("pen", "pen@example.org")
+    said = []
+    for name in ("ada", "pen"):
+        run(door, "users", "deactivate", name)
+        said.append(run(door, "users", "activate", name))
+    run(door, "users", "delete", "--yes", "ada")
+    said.append(run(door, "users", "activate", "ada"))
+    assert said == [(0, "ada is active.\n"), (0, "pen is pending.\n"), (0, "ada is deleted.\n")]
